@@ -209,7 +209,7 @@ async fn status_names_the_token_that_expires_first() {
     assert!(next["expires_at"].as_str().unwrap() < own, "{document}");
     let text = client.run(&["status"]).with(0).out;
     assert!(
-        text.contains("next expiry: charmcraft@buildhost in the store's sessions"),
+        text.contains("next expiry: charmcraft@buildhost in Charmhub sessions"),
         "{text}"
     );
 }

@@ -29,7 +29,7 @@ fn answer(terminal: &mut Terminal) -> String {
     let asked = |screen: &str| {
         let (_, word) = screen.split_once("Type ")?;
         let (word, rest) = word.split_once(" to ")?;
-        (rest.starts_with("start") || rest.starts_with("go on")).then(|| word.to_owned())
+        (rest.starts_with("start") || rest.starts_with("continue")).then(|| word.to_owned())
     };
     let text = terminal.until("the question", |screen| asked(screen).is_some());
     let word = asked(&text).unwrap();
@@ -39,7 +39,7 @@ fn answer(terminal: &mut Terminal) -> String {
 
 #[track_caller]
 fn done(terminal: &mut Terminal) {
-    terminal.until("the end of the run", |screen| screen.contains("done  begun"));
+    terminal.until("the end of the run", |screen| screen.contains("done  started"));
 }
 
 /// Returns the requests that changed something, as logged by the demo environment under `folder`.
@@ -108,7 +108,7 @@ fn a_release_is_held_and_the_hold_is_lifted() {
     });
     terminal.press("1H");
     terminal.until("the plan", |screen| {
-        screen.contains("Lift the hold of 2025-01-27") && screen.contains("1 step, 1 change")
+        screen.contains("Remove the hold of 2025-01-27") && screen.contains("1 step, 1 change")
     });
     confirm(&mut terminal);
     done(&mut terminal);
@@ -153,7 +153,7 @@ fn slow(folder: &Path) -> Terminal {
     terminal.see("17 changes");
     confirm(&mut terminal);
     // Shown as running as soon as it is started; once it has begun it is in the journal.
-    terminal.see("begun");
+    terminal.see("started");
     terminal
 }
 
@@ -162,12 +162,12 @@ fn leaving_while_a_run_goes_on_asks_and_then_stops_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut terminal = slow(folder.path());
     terminal.press("q");
-    terminal.see("A run goes on. Leave?");
+    terminal.see("A run is in progress. Leave?");
     terminal.press("\x1b");
-    terminal.lose("A run goes on. Leave?");
+    terminal.lose("A run is in progress. Leave?");
     terminal.see("running");
     terminal.press("q");
-    terminal.see("A run goes on. Leave?");
+    terminal.see("A run is in progress. Leave?");
     terminal.press("x");
     terminal.ends_well();
     let written = writes(folder.path());
@@ -192,7 +192,7 @@ fn ctrl_c_twice_leaves_at_once_and_the_run_can_be_settled() {
     let folder = tempfile::tempdir().unwrap();
     let mut terminal = slow(folder.path());
     terminal.press("\x03");
-    terminal.see("A run goes on. Leave?");
+    terminal.see("A run is in progress. Leave?");
     terminal.press("\x03");
     terminal.ends_well();
     let mut terminal = demo(folder.path(), SIZE);

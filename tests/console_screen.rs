@@ -198,7 +198,7 @@ fn a_filter_narrows_the_rows_and_escape_brings_them_back() {
         screen.contains("/2023-07-03") && screen.contains("2023-07-03_4") && !screen.contains("2024-01-08")
     });
     terminal.press("\r");
-    terminal.see("z zoom");
+    terminal.see("esc all rows");
     assert!(!terminal.text().contains("2024-01-08"));
     terminal.press("\x1b");
     terminal.see("2024-01-08");
@@ -234,7 +234,7 @@ fn help_finds_an_action_by_its_words() {
     let mut terminal = desk.ready((40, 120));
     terminal.press("?");
     terminal.lose("z zoom  ");
-    terminal.press("whole screen");
+    terminal.press("only this pane");
     terminal.see("zoom");
     terminal.press("\x1b");
     terminal.see("z zoom  ");
@@ -349,7 +349,7 @@ fn a_dumb_terminal_is_told_what_else_there_is() {
     let (code, raw) = desk.open_with((24, 80), &[], &[("TERM", "dumb")]).end();
     assert_eq!(code, 2, "{raw}");
     assert!(
-        raw.contains("this terminal (TERM=dumb) cannot place a cursor"),
+        raw.contains("this terminal (TERM=dumb) cannot move the cursor"),
         "{raw}"
     );
     assert!(raw.contains("windlass status"), "{raw}");
@@ -363,9 +363,9 @@ fn a_read_only_console_plans_and_says_why_it_does_not_publish() {
     terminal.see("read-only");
     terminal.press("p");
     terminal.see("17 changes");
-    terminal.see("read-only: this plan can be looked at, not run");
+    terminal.see("read-only: this plan can be reviewed but not run");
     terminal.press("\r");
-    terminal.see("start without --read-only to write");
+    terminal.see("start without --read-only to make changes");
     assert!(!terminal.text().contains("to start."), "{}", terminal.text());
     terminal.leave();
 }

@@ -29,12 +29,15 @@ fn a_publish_key_by_key_and_the_terminal_given_back() {
     terminal.see("Type 2025-01-27 to start");
     // A bracketed paste is refused.
     terminal.press("\u{1b}[200~2025-01-27\u{1b}[201~");
-    terminal.see("typed, not pasted");
+    terminal.see("it cannot be pasted");
     terminal.press("2025-01-27\r");
     let text = terminal.until("the end of the run", |screen| {
-        screen.contains("done  begun") && screen.contains("Released")
+        screen.contains("done  started") && screen.contains("Released")
     });
-    assert!(text.contains("2025-01/edge (ubuntu 22.04 amd64)  r49"), "{text}");
+    assert!(
+        text.contains("2025-01/edge (ubuntu 22.04 amd64), latest/edge (ubuntu 22.04 amd64)  r49"),
+        "{text}"
+    );
     terminal.press("\u{1b}");
     terminal.see("1 new");
     terminal.resize(24, 80);
@@ -72,7 +75,7 @@ fn a_rotation_key_by_key_from_plan_to_proof() {
     terminal.press("\r");
     terminal.see("One-time password");
     terminal.press("123456\r");
-    let text = terminal.until("the end of the run", |screen| screen.contains("done  begun"));
+    let text = terminal.until("the end of the run", |screen| screen.contains("done  started"));
     assert!(
         text.contains("set-secret") && !text.contains("demo-password"),
         "{text}"
@@ -99,7 +102,7 @@ fn a_tmux_that_hangs_is_given_up_after_a_second() {
     let mut terminal = demo_with(folder.path(), (24, 120), &[], &variables);
     terminal.see("2 new");
     terminal.press("y");
-    terminal.see("tmux did not copy: no answer within 1 s");
+    terminal.see("tmux did not copy: no response within 1 s");
     terminal.quit();
 }
 
@@ -293,7 +296,7 @@ fn a_terminal_that_hangs_up_in_the_middle_of_a_run_leaves_a_run_that_can_be_resu
     terminal.see("Type 2025-01-27 to start");
     terminal.press("2025-01-27\r");
     // It has begun: from here on it is in the journal.
-    terminal.see("begun");
+    terminal.see("started");
     let pid = terminal.child.process_id().unwrap().to_string();
     assert!(
         Command::new("kill")
@@ -309,13 +312,13 @@ fn a_terminal_that_hangs_up_in_the_middle_of_a_run_leaves_a_run_that_can_be_resu
     let mut terminal = demo(folder.path(), (40, 120));
     terminal.see("Publish");
     terminal.press("5\r");
-    let text = terminal.until("the run", |screen| screen.contains("begun"));
-    if !text.contains("done  begun") {
+    let text = terminal.until("the run", |screen| screen.contains("started"));
+    if !text.contains("done  started") {
         terminal.press("r");
-        terminal.see("Type 2025-01-27 to go on");
+        terminal.see("Type 2025-01-27 to continue");
         terminal.press("2025-01-27\r");
     }
-    terminal.until("its end", |screen| screen.contains("done  begun"));
+    terminal.until("its end", |screen| screen.contains("done  started"));
     terminal.press("\u{1b}");
     terminal.see("1 Releases");
     terminal.press("q");

@@ -93,7 +93,7 @@ async fn a_list_says_what_cannot_run_before_anybody_starts_it() {
         (
             &["workflow", "run", "ci.yaml", "release=x", "--yes"],
             2,
-            "release: there is no such input",
+            "release: unknown input",
         ),
         (
             &["workflow", "run", "ci.yaml", "release", "--yes"],

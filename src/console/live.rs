@@ -144,9 +144,9 @@ impl State {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Queued => "queued",
-            Self::Asks => "asks again",
+            Self::Asks => "needs review",
             Self::Running => "running",
-            Self::Stopping => "stop requested",
+            Self::Stopping => "cancelling",
             Self::Ended(outcome) => outcome.as_str(),
             Self::Open => "open",
             Self::RolledBack => "rolled back",

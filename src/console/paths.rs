@@ -156,7 +156,7 @@ mod tests {
         }
         assert_eq!(parts("im", Some(false)), Some(("", "", "im")));
         for path in ["/tmp/im", "~/im", "./", "im"] {
-            assert_eq!(parts(path, Some(true)), None, "a bare file is no image");
+            assert_eq!(parts(path, Some(true)), None, "a bare file is not an image");
         }
     }
 

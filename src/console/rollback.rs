@@ -54,7 +54,7 @@ pub fn no_channel(model: &Model) -> Option<&'static str> {
     match model.panes.channels.selected() {
         None => Some("nothing is selected"),
         Some(row) if of_row(model, row).is_empty() => {
-            Some("no run that windlass remembers changed a channel of this row")
+            Some("no run in the journal changed a channel of this row")
         }
         Some(_) => None,
     }
@@ -74,16 +74,14 @@ pub fn no_run(model: &Model) -> Option<&'static str> {
         return Some("no run is selected");
     };
     match (running::state(model, run), model.record(run)) {
-        (State::Running | State::Stopping, _) => Some("it goes on still"),
-        (State::Queued | State::Asks, _) => Some("it was not started"),
-        (State::RolledBack, _) => Some("it was rolled back already"),
+        (State::Running | State::Stopping, _) => Some("the run is still in progress"),
+        (State::Queued | State::Asks, _) => Some("the run did not start"),
+        (State::RolledBack, _) => Some("the run is already rolled back"),
         (State::Open | State::Ended(_) | State::Replaced(_), Some(record)) if record.touched_channels() => {
             None
         }
-        (State::Open | State::Ended(_) | State::Replaced(_), Some(_)) => Some("it changed no channel"),
-        (State::Open | State::Ended(_) | State::Replaced(_), None) => {
-            Some("the journal has not been read yet")
-        }
+        (State::Open | State::Ended(_) | State::Replaced(_), Some(_)) => Some("the run changed no channel"),
+        (State::Open | State::Ended(_) | State::Replaced(_), None) => Some("the journal was not read yet"),
     }
 }
 
@@ -120,10 +118,11 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
         .collect();
     let all = candidates(model, &charm).len();
     if all > 1 {
-        let text = format!("all {all} channels of it that runs changed");
+        let text = format!("all {all} channels changed by runs");
         entries.push((text, Choice::Plan(Box::new(of(Vec::new())))));
         let title = format!("Roll back {charm}");
-        let ask = "To what it had before its last change. Which? The plan is shown next.";
+        let ask = "Restore the state before the last change. Choose a channel; the plan is shown \
+            next.";
         model.modal = Some(Modal::Choose(Choose::new(title, ask, entries)));
         return Vec::new();
     }

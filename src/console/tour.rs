@@ -91,8 +91,8 @@ pub fn follow(model: &mut Model) -> Vec<Effect> {
 /// Ends the tour for good, or starts it again.
 pub fn toggle(model: &mut Model) -> Vec<Effect> {
     if model.tour.take().is_some() {
-        let again = model.setting.keymap.hint(ActionId::Tour, "begins it again");
-        model.say(format!("the tour is over; {again}"));
+        let again = model.setting.keymap.hint(ActionId::Tour, "start it again");
+        model.say(format!("tour ended; {again}"));
         return vec![Effect::EndTour];
     }
     model.tour = Some(Step::FIRST);
@@ -123,14 +123,14 @@ pub fn hint(model: &Model) -> Option<(String, String, String)> {
     let elsewhere = !matches!(model.screen, Screen::Panes);
     let text = match step {
         Step::Plan | Step::Channels | Step::Help if elsewhere => {
-            keymap.hint(ActionId::ReviewBack, "leads back to the panes")
+            keymap.hint(ActionId::ReviewBack, "return to the panes")
         }
         Step::Plan => {
-            let does = format!("plans the publishing of {release}; nothing changes yet");
+            let does = format!("plan publishing {release}; nothing changes yet");
             keymap.hint(ActionId::Publish, &does)
         }
         Step::Confirm => {
-            let confirm = keymap.hint(ActionId::ReviewConfirm, "asks for the word that starts it");
+            let confirm = keymap.hint(ActionId::ReviewConfirm, "confirm it");
             format!("nothing has changed; {confirm}")
         }
         Step::Start => {
@@ -140,23 +140,20 @@ pub fn hint(model: &Model) -> Option<(String, String, String)> {
             };
             let wanted = wanted.unwrap_or(release);
             format!(
-                "type {wanted} and {}: only this toy world changes",
+                "type {wanted} and press {}: only the demo environment changes",
                 keymap.first(ActionId::PromptAccept)
             )
         }
-        Step::Back => keymap.hint(
-            ActionId::RunBack,
-            "leads back at any time: the run goes on, Activity keeps it",
-        ),
-        Step::Channels => keymap.hint(ActionId::Channels, "goes to what every channel serves now"),
-        Step::Help => keymap.hint(ActionId::Help, "finds everything else that can be done"),
+        Step::Back => keymap.hint(ActionId::RunBack, "return; the run continues in Activity"),
+        Step::Channels => keymap.hint(ActionId::Channels, "see what every channel serves now"),
+        Step::Help => keymap.hint(ActionId::Help, "find every other action"),
     };
     let number = format!("{at}/{}", ALL.len());
     // In a text field a letter is input, not an action.
     let end = if asked {
         String::new()
     } else {
-        keymap.hint(ActionId::Tour, "ends it")
+        keymap.brief(ActionId::Tour, "end tour")
     };
     Some((number, text, end))
 }

@@ -209,7 +209,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
                 review.in_flight = None;
                 review.starting = None;
             }
-            model.modal = Some(Modal::Problem(Text::of_problem("A fault of windlass", &problem)));
+            model.modal = Some(Modal::Problem(Text::of_problem("Internal error", &problem)));
             Vec::new()
         }
         Msg::Said(text) => {
@@ -330,7 +330,7 @@ fn after(model: &mut Model, prefix: Key, key: Key) -> Vec<Effect> {
         return act(model, id);
     }
     if key != Key::Esc {
-        model.refuse(format!("{both} means nothing here"));
+        model.refuse(format!("{both} is not a key here"));
     }
     Vec::new()
 }
@@ -383,7 +383,7 @@ fn on_paste(model: &mut Model, text: &Hidden) {
     let confirms = matches!(&model.modal, Some(Modal::Prompt(prompt)) if prompt.wanted.is_some());
     if confirms {
         if let Some(Modal::Prompt(prompt)) = &mut model.modal {
-            prompt.error = Some("what confirms must be typed, not pasted".to_owned());
+            prompt.error = Some("type the confirmation; it cannot be pasted".to_owned());
         }
         return;
     }

@@ -96,11 +96,11 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// How long until `end`: `12 d 4 h`, `3 h`, `over since 2 d`.
+/// How long until `end`: `12 d 4 h`, `3 h`, `expired 2 d ago`.
 pub fn remaining(now: DateTime<Utc>, end: DateTime<Utc>) -> String {
     let minutes = (end - now).num_minutes();
     if end <= now {
-        return format!("over since {}", age(now, end).trim_end_matches(" ago"));
+        return format!("expired {}", age(now, end));
     }
     match minutes {
         ..60 => format!("{minutes} min"),

@@ -64,8 +64,14 @@ pub struct CredentialFacts {
     pub name: Outside,
     /// `charmhub`, `github`, `registry`.
     pub kind: Outside,
-    /// Where it was found: an environment variable, a file or the keyring.
+    /// Where it was found, as text: an environment variable, a file or the keyring.
     pub source: Outside,
+    /// Where it was found, for decisions.
+    #[serde(default)]
+    pub origin: CredentialOrigin,
+    /// The kind of a GitHub token; `None` for other credentials.
+    #[serde(default)]
+    pub token_kind: Option<GitHubTokenKind>,
     /// The account that it authenticates.
     pub account: Option<Outside>,
     /// Time of expiry.
@@ -88,6 +94,29 @@ pub struct CredentialFacts {
     /// for the wrapped form of charmcraft 2.2 to 4.3, which the store refuses from newer versions.
     #[serde(default)]
     pub rewrite: Option<Outside>,
+}
+
+/// Where a credential was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialOrigin {
+    /// The variable `CHARMCRAFT_AUTH`, or the file that it names.
+    Variable,
+    /// charmcraft's entry in the keyring.
+    Keyring,
+    /// Anywhere else.
+    #[default]
+    Other,
+}
+
+/// The kind of a GitHub token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GitHubTokenKind {
+    /// A classic personal access token: GitHub lists its scopes.
+    Classic,
+    /// A fine-grained token or the token of an app: GitHub does not list its permissions.
+    FineGrained,
 }
 
 /// What a new store token is allowed to do.
@@ -154,6 +183,11 @@ pub fn in_days(days: i64) -> String {
 }
 
 impl CredentialFacts {
+    /// Returns true for a classic GitHub token.
+    pub fn is_classic(&self) -> bool {
+        self.token_kind == Some(GitHubTokenKind::Classic)
+    }
+
     /// Returns the whole days left at `now`, rounded down; negative after the expiry.
     pub fn days_left(&self, now: DateTime<Utc>) -> Option<i64> {
         self.expires_at
@@ -201,6 +235,8 @@ mod tests {
             packages: None,
             channels: None,
             session: None,
+            origin: CredentialOrigin::Other,
+            token_kind: None,
             remarks: Vec::new(),
             rewrite: None,
         }

@@ -433,4 +433,10 @@ impl RunRecord {
     pub fn step(&self, id: &StepId) -> Option<&StepRecord> {
         self.steps.iter().find(|step| &step.id == id)
     }
+
+    /// Returns what the journal has about the first step whose operation fits.
+    pub fn step_doing(&self, fits: impl Fn(&Op) -> bool) -> Option<&StepRecord> {
+        let planned = self.plan.steps.iter().find(|step| fits(&step.op))?;
+        self.step(&planned.id)
+    }
 }

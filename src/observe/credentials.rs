@@ -12,13 +12,13 @@ use secrecy::{ExposeSecret, SecretString};
 use super::gather::{Gathering, ignore};
 use super::{Observer, sources};
 use crate::config::workspace::{Token, TokenKind};
-use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom};
 use crate::domain::secret::{OrganisationSecrets, SealedRotation, SessionFacts};
 use crate::domain::{
     GitHubRepository, Observed, Outside, Problem, SecretName, SecretTarget, Snapshot, Source, SourceUpdate,
 };
 use crate::journal::{Journal, RunRecord};
-use crate::plan::{Intent, RotateIntent, rotate};
+use crate::plan::{Intent, Op, RotateIntent, rotate};
 use crate::services::Services;
 use crate::services::charmhub::{Publisher, StoreToken};
 use crate::services::registry::RegistryLogin;
@@ -271,6 +271,8 @@ async fn logins(services: &Services) -> Result<Vec<CredentialFacts>, Problem> {
         packages: None,
         channels: None,
         session: None,
+        origin: CredentialOrigin::Other,
+        token_kind: None,
         remarks: Vec::new(),
         rewrite: None,
     };
@@ -301,6 +303,6 @@ fn sealed(journal: &Journal, workspace: &str, intent: &Intent) -> Option<SealedR
 }
 
 pub(super) fn seals(run: &RunRecord) -> Option<&crate::journal::Made> {
-    let step = run.steps.iter().find(|step| step.id.0 == rotate::SEAL_STEP)?;
+    let step = run.step_doing(|op| matches!(op, Op::SealSecrets { .. }))?;
     Some(&step.made).filter(|made| !made.sealed.is_empty() || !made.sealed_organisation.is_empty())
 }

@@ -12,7 +12,7 @@ use crate::domain::secret::SessionFacts;
 use crate::domain::{Observed, Outside, SessionId, Snapshot};
 use crate::journal::{RunRecord, StepOutcome};
 use crate::plan::credentials::status::{is_live, revoked_at};
-use crate::plan::{Intent, rotate, sign_in};
+use crate::plan::{Intent, Op};
 use crate::services::charmhub::{Publisher, StoreToken};
 
 /// Prefix of the description of a session that a run of windlass made; the run's id follows.
@@ -98,7 +98,7 @@ fn orphans(snapshot: &Snapshot, runs: &[RunRecord]) -> Vec<SessionId> {
 
 /// Returns the session that `run` recorded when it made a token, with its expiry.
 fn minted(run: &RunRecord) -> Option<(&SessionId, Option<DateTime<Utc>>)> {
-    let step = run.steps.iter().find(|step| step.id.0 == rotate::SIGN_IN_STEP)?;
+    let step = run.step_doing(|op| matches!(op, Op::SignIn { .. }))?;
     Some((step.made.session.as_ref()?, step.made.expires_at))
 }
 
@@ -106,11 +106,12 @@ fn minted(run: &RunRecord) -> Option<(&SessionId, Option<DateTime<Utc>>)> {
 fn used(run: &RunRecord, session: &SessionId) -> bool {
     match run.plan.intent {
         Intent::Rotate(_) => seals(run).and_then(|made| made.session.as_ref()) == Some(session),
-        Intent::SignIn(_) => run.steps.iter().any(|step| {
-            step.id.0 == sign_in::KEEP_STEP
-                && step.outcome == Some(StepOutcome::Done)
-                && step.made.session.as_ref() == Some(session)
-        }),
+        Intent::SignIn(_) => {
+            let kept = run.step_doing(|op| matches!(op, Op::KeepToken { .. }));
+            kept.is_some_and(|step| {
+                step.outcome == Some(StepOutcome::Done) && step.made.session.as_ref() == Some(session)
+            })
+        }
         _ => true,
     }
 }

@@ -44,13 +44,13 @@ fn event(text: &mut String, credential: &Credential, end: DateTime<Utc>, now: Da
         }
         _ => String::new(),
     };
-    let summary = format!("{} ends{maybe}", facts.name);
+    let summary = format!("{} expires{maybe}", facts.name);
     let account = facts
         .account
         .as_ref()
         .map_or_else(String::new, |account| format!(" of {account}"));
     let description = format!(
-        "{}{account} ends {}. {}\nFound in: {}",
+        "{}{account} expires {}. {}\nFound in: {}",
         facts.name,
         end.format("%Y-%m-%d %H:%M UTC"),
         renewal(facts.kind.as_str(), &credential.role),
@@ -71,7 +71,7 @@ fn event(text: &mut String, credential: &Credential, end: DateTime<Utc>, now: Da
         line(text, "BEGIN:VALARM");
         line(text, "ACTION:DISPLAY");
         line(text, &format!("TRIGGER:-P{days}D"));
-        let speech = format!("{} ends in {days} days", facts.name);
+        let speech = format!("{} expires in {days} days", facts.name);
         line(text, &format!("DESCRIPTION:{}", escaped(&speech)));
         line(text, "END:VALARM");
     }
@@ -81,15 +81,15 @@ fn event(text: &mut String, credential: &Credential, end: DateTime<Utc>, now: Da
 fn renewal(kind: &str, role: &CredentialRole) -> &'static str {
     match (role, kind) {
         (CredentialRole::InSecrets(_) | CredentialRole::MaybeInSecrets(_), "charmhub") => {
-            "Renew it everywhere: windlass rotate"
+            "Rotate it: windlass rotate"
         }
         (CredentialRole::InSecrets(_) | CredentialRole::MaybeInSecrets(_), _) => {
-            "Bring a new one: windlass rotate --token-file FILE"
+            "Rotate it with a new token: windlass rotate --token-file FILE"
         }
         (CredentialRole::Login, _) => "Log in again: windlass login --registry HOST",
-        (CredentialRole::Own, "charmhub") => "Renew it: windlass login",
-        (CredentialRole::Own, "github") => "Make a new one at https://github.com/settings/tokens",
-        (CredentialRole::Own, _) => "Renew it where it was made",
+        (CredentialRole::Own, "charmhub") => "Sign in again: windlass login",
+        (CredentialRole::Own, "github") => "Create a new one at https://github.com/settings/tokens",
+        (CredentialRole::Own, _) => "Renew it where it was created",
     }
 }
 
@@ -100,7 +100,7 @@ fn uid(credential: &Credential) -> String {
     // The run or the number of secrets in a source changes with every rotation.
     let source = match credential.role {
         CredentialRole::InSecrets(_) => "secrets of repositories",
-        CredentialRole::MaybeInSecrets(_) => "the store's sessions",
+        CredentialRole::MaybeInSecrets(_) => "Charmhub sessions",
         CredentialRole::Own | CredentialRole::Login => facts.source.as_str(),
     };
     let account = facts.account.as_ref().map_or("", Outside::as_str);
@@ -156,7 +156,7 @@ fn line(text: &mut String, content: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+    use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom};
 
     fn now() -> DateTime<Utc> {
         DateTime::from_timestamp(1_740_000_000, 0).unwrap()
@@ -175,6 +175,8 @@ mod tests {
                 packages: None,
                 channels: None,
                 session: None,
+                origin: CredentialOrigin::Other,
+                token_kind: None,
                 remarks: Vec::new(),
                 rewrite: None,
             },
@@ -201,7 +203,7 @@ mod tests {
             lines.contains(&"DTSTART:20250311T212000Z".to_owned()),
             "{lines:?}"
         );
-        assert!(lines.contains(&"SUMMARY:CHARMHUB_TOKEN ends".to_owned()));
+        assert!(lines.contains(&"SUMMARY:CHARMHUB_TOKEN expires".to_owned()));
         let triggers: Vec<_> = lines.iter().filter(|line| line.starts_with("TRIGGER")).collect();
         assert_eq!(triggers, ["TRIGGER:-P14D", "TRIGGER:-P3D"]);
         assert!(
@@ -223,7 +225,7 @@ mod tests {
         assert!(
             unfolded(&text)
                 .iter()
-                .any(|line| line.ends_with(&format!("{} ends", "日本".repeat(40))))
+                .any(|line| line.ends_with(&format!("{} expires", "日本".repeat(40))))
         );
     }
 

@@ -12,7 +12,11 @@ use super::{Assumption, CopyIntent, Intent, Op, Plan, State, Step, StepId, Undo}
 /// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> Result<Plan, Problem> {
     let ContentFacts::Image(image) = found(snapshot)? else {
-        return Err(Problem::new(Kind::Internal, "something else was looked at"));
+        return Err(Problem::new(
+            Kind::Internal,
+            "the image that was read is not the image of this \
+            copy",
+        ));
     };
     let digest = image.detail.digest;
     let repository = &intent.destination.repository;
@@ -23,12 +27,12 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
             return Err(Problem::new(
                 Kind::Refused,
                 format!(
-                    "{} is not the image that {} asks for",
+                    "{} is not the image that {} names",
                     intent.source, intent.destination
                 ),
             )
             .cause(format!("it is {digest}, not {wanted}"))
-            .hint("name the destination by a tag, or the source by that digest"));
+            .hint("use a tag in the destination, or that digest in the source"));
         }
     };
     image.detail.check_layers()?;
@@ -39,7 +43,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
         && now != digest
     {
         warnings.push(Outside::new(format!(
-            "{repository}:{tag} names {now} now: the tag moves"
+            "{repository}:{tag} currently names {now}; the copy moves the tag"
         )));
     }
     let op = Op::Copy {
@@ -61,7 +65,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
         (Some(tag), Some(now)) if now != digest => {
             Undo::by(format!("windlass copy {repository}@{now} {repository}:{tag}"))
         }
-        _ => Undo::needless("no tag is moved; registries delete content by their own rules"),
+        _ => Undo::needless("registries delete content by their own rules; no tag moves"),
     };
     let step = Step {
         id: id.clone(),
@@ -70,11 +74,11 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
         before,
         after: State::text(match image.attachments_missing {
             0 => digest.to_string(),
-            more => format!("{digest} and {more} signatures or other attachments that were added to it"),
+            more => format!("{digest} and {more} signatures or other attachments"),
         }),
         bytes: Some(image.bytes_missing),
         skip_reason: (image.there && tag_stands && image.attachments_missing == 0)
-            .then(|| Outside::new("the destination has it already")),
+            .then(|| Outside::new("the destination already has it")),
         undo,
         optional: false,
         op,

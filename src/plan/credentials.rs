@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
 use crate::config::workspace::{Token, TokenKind};
-use crate::domain::credential::{CredentialFacts, ExpiryFrom, in_days};
+use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom, in_days};
 use crate::domain::secret::LineageRecord;
 use crate::domain::snapshot::Standing;
 use crate::domain::{Kind, Observed, Outside, Problem, SecretTarget, SessionId, Snapshot};
@@ -174,7 +174,7 @@ pub fn next_expiry(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
         .filter_map(|session| {
             let name = session.description.clone();
             let name = name.unwrap_or_else(|| format!("session {}", session.id).into());
-            Some(next(&name, "the store's sessions".into(), session.until?))
+            Some(next(&name, "Charmhub sessions".into(), session.until?))
         });
     of_credentials
         .chain(of_sessions)
@@ -241,6 +241,8 @@ fn bare_facts(name: Outside, kind: &str, source: Outside) -> CredentialFacts {
         packages: None,
         channels: None,
         session: None,
+        origin: CredentialOrigin::Other,
+        token_kind: None,
         remarks: Vec::new(),
         rewrite: None,
     }
@@ -270,7 +272,8 @@ fn judged(
 pub fn wrapped(facts: &CredentialFacts) -> Option<String> {
     let command = facts.rewrite.as_ref()?;
     Some(format!(
-        "it is in the wrapped form of charmcraft 2.2 to 4.3, which charmcraft 4.4 and later cannot use: {command}"
+        "the token is in the wrapped form of charmcraft 2.2 to 4.3, which charmcraft 4.4 and later \
+        cannot use: {command}"
     ))
 }
 
@@ -384,7 +387,7 @@ fn possible(
         let until = listed.and_then(|one| one.until);
         let name = described.unwrap_or_else(|| format!("session {session}").into());
         let source = format!(
-            "the store's sessions; {} may hold it",
+            "Charmhub sessions; {} may hold it",
             secrets_in_words(targets.len())
         );
         let facts = CredentialFacts {

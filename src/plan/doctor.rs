@@ -280,13 +280,13 @@ fn end(name: &str, facts: &CredentialFacts, now: DateTime<Utc>, remedy: &str) ->
         .map_or_else(String::new, |end| end.format("%Y-%m-%d %H:%M UTC").to_string());
     let days = facts.days_left(now).unwrap_or_default();
     match alarm(facts.expires_at, now) {
-        Alarm::None if facts.expires_at.is_none() => Check::ok(name, "its end is not told"),
-        Alarm::None => Check::ok(name, format!("ends {day}, {}", in_days(days))),
+        Alarm::None if facts.expires_at.is_none() => Check::ok(name, "expiry unknown"),
+        Alarm::None => Check::ok(name, format!("expires {day}, {}", in_days(days))),
         Alarm::Over | Alarm::Revoked => Check::bad(name, Standing::Failed, format!("expired {day}"), remedy),
         _ => Check::bad(
             name,
             Standing::Warning,
-            format!("ends {day}, {}", in_days(days)),
+            format!("expires {day}, {}", in_days(days)),
             remedy,
         ),
     }
@@ -318,7 +318,7 @@ fn store_token(
     let who = facts
         .account
         .as_ref()
-        .map_or("an account without a name", Outside::as_str);
+        .map_or("an unnamed account", Outside::as_str);
     all.push(Check::ok(
         name,
         format!("{} as {who}, from {}", accepted(seen), facts.source),
@@ -363,9 +363,9 @@ fn store_token(
         Check::ok(
             "charmhub-permissions",
             match packages {
-                0 => "covers what a publish needs".to_owned(),
-                1 => "covers what 1 package needs".to_owned(),
-                _ => format!("covers what {packages} packages need"),
+                0 => "covers everything a publish needs".to_owned(),
+                1 => "covers 1 package".to_owned(),
+                _ => format!("covers {packages} packages"),
             },
         )
     } else {
@@ -373,7 +373,7 @@ fn store_token(
             "charmhub-permissions",
             Standing::Failed,
             format!("does not cover {}", lacks.join(", ")),
-            "windlass login asks for exactly what the workspace needs",
+            "windlass login",
         )
     });
 }
@@ -386,7 +386,8 @@ fn github_token(
     all: &mut Vec<Check>,
 ) {
     let name = "github-token";
-    let remedy = "make a token at https://github.com/settings/tokens with the scopes repo and workflow, and set GH_TOKEN to it";
+    let remedy = "create a token at https://github.com/settings/tokens with the scopes repo and \
+        workflow, and set GH_TOKEN to it";
     let seen = &snapshot.github;
     if never_seen(seen, examined) {
         all.push(not_asked(name));
@@ -394,11 +395,11 @@ fn github_token(
     }
     if seen.standing() == crate::domain::snapshot::Standing::Absent {
         let (standing, text) = if workspace.tokens.is_empty() {
-            (Standing::Ok, "none is set, and none is needed here")
+            (Standing::Ok, "not set, and not needed here")
         } else {
             (
                 Standing::Warning,
-                "none is set: secrets can be neither seen nor rotated",
+                "not set: secrets can be neither read nor rotated",
             )
         };
         all.push(Check {
@@ -421,7 +422,7 @@ fn github_token(
     let who = facts
         .account
         .as_ref()
-        .map_or("an account without a name", Outside::as_str);
+        .map_or("an unnamed account", Outside::as_str);
     let sort = facts.remarks.first().map_or("token", Outside::as_str);
     all.push(Check::ok(
         name,
@@ -432,16 +433,12 @@ fn github_token(
         .into_iter()
         .filter(|scope| !facts.scopes.iter().any(|own| own.as_str() == *scope))
         .collect();
-    let classic = facts
-        .remarks
-        .iter()
-        .any(|remark| remark.as_str() == "classic token");
-    all.push(match (classic, lacks.as_slice()) {
+    all.push(match (facts.is_classic(), lacks.as_slice()) {
         (false, _) => Check::ok(
             "github-scopes",
-            "GitHub does not list what this sort of token may do: every use shows it",
+            "GitHub does not list the permissions of this kind of token",
         ),
-        (true, []) => Check::ok("github-scopes", "repo and workflow are among them"),
+        (true, []) => Check::ok("github-scopes", "includes repo and workflow"),
         (true, lacks) => Check::bad(
             "github-scopes",
             // Without the first scope private repositories cannot be written; the second is for

@@ -181,7 +181,7 @@ pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
     let holds = snapshot.holds.value.as_ref();
     if holds.is_some_and(|holds| holds.contains(&release.name)) {
         evidence.push(Outside::new(format!(
-            "tag {} holds it: no robot publishes it",
+            "tag {} holds it: 'publish --new' skips it",
             hold_tag(&release.name)
         )));
     }
@@ -228,7 +228,7 @@ fn disagreement(
 ) -> Option<String> {
     match published? {
         Published::RolledBack => Some(format!(
-            "no channel of track {} runs an image {}: it was rolled back or closed ({})",
+            "no channel of track {} runs an image {}: rolled back or closed ({})",
             release.name.month(),
             if running.runs.is_empty() {
                 format!("of {}", release.name)
@@ -246,7 +246,7 @@ fn disagreement(
             let channels = workspace.channels_for(&release.name).unwrap_or_default();
             let channel = channels.into_iter().find(|channel| channel.track == track)?;
             Some(format!(
-                "{channel} runs no image of {}: it was rolled back or closed there",
+                "{channel} runs no image of {}: rolled back or closed",
                 release.name
             ))
         }
@@ -297,13 +297,13 @@ fn warned(
         let names: Vec<_> = twins.iter().map(ToString::to_string).collect();
         warnings.push(Warning {
             kind: WarningKind::SameContent,
-            text: Outside::new(format!("the same images as {}", names.join(", "))),
+            text: Outside::new(format!("same images as {}", names.join(", "))),
         });
     }
     if snapshot.is_withdrawn(&release.name) {
         warnings.push(Warning {
             kind: WarningKind::Withdrawn,
-            text: Outside::new("known before, gone upstream now"),
+            text: Outside::new("no longer upstream"),
         });
     }
     warnings.extend(evidence);

@@ -34,17 +34,13 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &HoldIntent) -> 
         lift_hold(&repository, &intent.release)
     };
     if !wanted {
-        let reason = if held {
-            "it is held already"
-        } else {
-            "it is not held"
-        };
+        let reason = if held { "already held" } else { "not held" };
         step.skip_reason = Some(Outside::new(reason));
     }
     let title = if intent.hold {
         format!("Hold {}", intent.release)
     } else {
-        format!("Lift the hold of {}", intent.release)
+        format!("Remove the hold of {}", intent.release)
     };
     let mut plan = Plan::new(
         &workspace.name,
@@ -58,12 +54,13 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &HoldIntent) -> 
         let markers = snapshot.markers.value.as_ref();
         let text = if markers.is_some_and(|markers| markers.contains(&intent.release)) {
             format!(
-                "branch of {0} exists, so 'windlass publish --new' leaves it out: 'windlass publish {0}' publishes it by name",
+                "branch of {0} exists, so 'windlass publish --new' skips it; publish it by name: \
+                windlass publish {0}",
                 intent.release
             )
         } else {
             format!(
-                "from then on 'windlass publish --new' takes {} again where the workspace's rule selects it",
+                "'windlass publish --new' publishes {} again if the workspace's rule selects it",
                 intent.release
             )
         };
@@ -78,11 +75,14 @@ fn bundle_of(workspace: &Workspace) -> Result<&Bundle, Problem> {
         Problem::new(
             Kind::Config,
             format!(
-                "workspace {} has no bundle, and a hold is a tag in the bundle's repository",
+                "workspace {} has no bundle, and holds are tags in the bundle's repository",
                 workspace.name
             ),
         )
-        .hint("name the repository under [bundle] in the workspace file; mode = \"off\" makes no bundle")
+        .hint(
+            "add the repository under [bundle] in the workspace file; with mode = \"off\" no \
+            bundle is published",
+        )
     })
 }
 
@@ -105,8 +105,8 @@ fn known(snapshot: &Snapshot, release: &ReleaseName) -> Result<(), Problem> {
     }
     snapshot.releases.need("the list of upstream releases")?;
     Err(
-        Problem::new(Kind::NotFound, format!("nobody knows a release {release}"))
-            .hint("'windlass releases' lists the names"),
+        Problem::new(Kind::NotFound, format!("release {release} not found"))
+            .hint("list the releases: windlass releases"),
     )
 }
 
@@ -128,7 +128,7 @@ fn writable(snapshot: &Snapshot, repository: &GitHubRepository) -> Result<(), Pr
 /// Returns the step that holds `release`.
 fn set_step(repository: GitHubRepository, release: &ReleaseName, at: &CommitId) -> Step {
     let after = format!(
-        "held: no robot publishes it (tag {} of {repository})",
+        "held: 'publish --new' skips it (tag {} of {repository})",
         hold_tag(release)
     );
     let op = Op::SetHold {
@@ -139,7 +139,7 @@ fn set_step(repository: GitHubRepository, release: &ReleaseName, at: &CommitId) 
     Step {
         before: State::text("not held"),
         after: State::text(after),
-        undo: Undo::by(format!("'windlass unhold {release}' lifts it")),
+        undo: Undo::by(format!("windlass unhold {release}")),
         ..Step::new(StepId(format!("set-hold/{release}")), op, release.as_str())
     }
 }
@@ -164,7 +164,7 @@ pub(super) fn beside_rollback(
         (Ok(true), _) if !hold => lift_hold(&repository, release),
         (Ok(false), _) if !hold => return Ok(None),
         (Ok(true), Ok(facts)) => Step {
-            skip_reason: Some(Outside::new("it is held already")),
+            skip_reason: Some(Outside::new("already held")),
             ..set_step(repository.clone(), release, &facts.tip)
         },
         (Ok(true), Err(_)) => return Ok(None),
@@ -189,12 +189,12 @@ pub(super) fn beside_rollback(
 fn not_set(release: &ReleaseName, hold: bool, problem: &Problem) -> Outside {
     let (what, remedy) = if hold {
         (
-            format!("the hold of {release} is not set, so a robot may publish it again"),
+            format!("the hold of {release} is not set, so 'publish --new' may publish it again"),
             format!("windlass hold {release}"),
         )
     } else {
         (
-            format!("the hold of {release} is not lifted"),
+            format!("the hold of {release} is not removed"),
             format!("windlass unhold {release}"),
         )
     };

@@ -131,7 +131,7 @@ impl KnownRow {
             .filter_map(|one| Some(format!(" + {} {}", one.name, one.revision?)))
             .collect();
         Some(Outside::new(format!(
-            "{} {}{base} was {revision}{resources} then, {}: {}",
+            "{} {}{base} was {revision}{resources} at that time, {}: {}",
             self.charm,
             self.channel,
             self.certainty.as_str(),

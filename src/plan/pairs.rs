@@ -94,7 +94,15 @@ impl OneChannel<'_> {
             if now.as_ref() == Some(serving) {
                 continue;
             }
-            let word = now.map_or_else(|| "is opened".to_owned(), |now| format!("no longer serves {now}"));
+            let word = now.map_or_else(
+                || "opens".to_owned(),
+                |now| {
+                    format!(
+                        "stops serving \
+                {now}"
+                    )
+                },
+            );
             warnings.push(Outside::new(format!(
                 "{} {}: revision {} is built for {base} too, which {word}",
                 self.charm.name, self.channel, serving.revision.0
@@ -143,7 +151,7 @@ impl OneChannel<'_> {
                         Kind::NotFound,
                         format!("{name} of {} has no revision {}", self.charm.name, number.0),
                     )
-                    .hint("name another pair: windlass release"));
+                    .hint("release another pair: windlass release"));
                 }
             }
             items.push(Item {
@@ -177,7 +185,7 @@ impl OneChannel<'_> {
                 None => {
                     return Err(match sent.iter().find_map(overwriting) {
                         Some((item, row)) => self.inseparable(item, row),
-                        None => Problem::new(Kind::Internal, "releases could not be put in an order"),
+                        None => Problem::new(Kind::Internal, "the releases could not be ordered"),
                     });
                 }
             }
@@ -202,15 +210,15 @@ impl OneChannel<'_> {
         Problem::new(
             Kind::Refused,
             format!(
-                "{} of {} cannot be given {} without losing {}{base}",
+                "{} of {} cannot serve {} without losing {}{base}",
                 self.channel, self.charm.name, item.serving, row.serving
             ),
         )
         .cause(format!(
-            "revision {} is built for both, and the store releases it to every base at once",
+            "revision {} is built for both, and Charmhub releases it to every base at once",
             item.serving.revision.0
         ))
-        .hint("decide base by base with windlass release and windlass close")
+        .hint("release or close each base separately with windlass release and windlass close")
     }
 
     /// Returns rows that were not requested but are set by a release, with what they then serve.
@@ -248,7 +256,7 @@ impl OneChannel<'_> {
                     .rows_of(self.channel)
                     .find_map(|row| row.resource(&one.name))?;
                 Some(Outside::new(format!(
-                    "{} {} keeps {} {held}: nothing takes a resource out of a channel that has it",
+                    "{} {} keeps {} {held}: a resource cannot be removed from a channel",
                     self.charm.name, self.channel, one.name
                 )))
             })

@@ -139,10 +139,8 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PromoteIntent) 
 
 fn not_to_edge(to: Risk) -> Result<(), Problem> {
     if to == Risk::Edge {
-        return Err(
-            Problem::new(Kind::Usage, "a release is promoted from edge, not to it")
-                .hint("--to candidate, beta or stable"),
-        );
+        return Err(Problem::new(Kind::Usage, "a release cannot be promoted to edge")
+            .hint("use --to candidate, beta or stable"));
     }
     Ok(())
 }
@@ -154,8 +152,8 @@ fn find_release<'a>(snapshot: &'a Snapshot, name: &ReleaseName) -> Result<&'a Re
     }
     snapshot.releases.need("the list of upstream releases")?;
     Err(
-        Problem::new(Kind::NotFound, format!("there is no release {name} upstream"))
-            .hint("'windlass releases' lists the names"),
+        Problem::new(Kind::NotFound, format!("release {name} not found upstream"))
+            .hint("list the releases: windlass releases"),
     )
 }
 
@@ -186,9 +184,9 @@ fn named_by_hand(
         let Some((_, facts)) = all.iter().find(|(charm, _)| &charm.name == name) else {
             return Err(Problem::new(
                 Kind::Usage,
-                format!("{name} is no charm of workspace {}", workspace.name),
+                format!("{name} is not a charm of workspace {}", workspace.name),
             )
-            .hint("'windlass charms' lists them"));
+            .hint("list the charms: windlass charms"));
         };
         // From a risk to itself nothing changes, and the plan says so.
         if channel.risk < intent.to {
@@ -199,21 +197,24 @@ fn named_by_hand(
                     channel.risk, intent.to
                 ),
             )
-            .hint(format!("name a channel that is less stable than {}", intent.to)));
+            .hint(format!("choose a channel that is less stable than {}", intent.to)));
         }
         if channel != edge && facts.rows_of(edge).next().is_some() {
             return Err(Problem::new(
                 Kind::Usage,
-                format!("--with {name}={channel}: {edge} serves {name}, and that is what is promoted"),
+                format!(
+                    "--with {name}={channel}: {edge} serves {name} already, and is promoted \
+                    instead"
+                ),
             )
-            .hint(format!("leave --with {name} out")));
+            .hint(format!("omit --with {name}")));
         }
         if facts.rows_of(channel).next().is_none() {
             return Err(Problem::new(
                 Kind::Refused,
-                format!("--with {name}={channel}: that channel serves nothing of its own"),
+                format!("--with {name}={channel}: the channel is closed"),
             )
-            .hint("'windlass channels' lists the open ones"));
+            .hint("list the open channels: windlass channels"));
         }
     }
     Ok(())
@@ -238,7 +239,7 @@ fn published(
         Some(Published::No) => "it is not published".to_owned(),
         Some(Published::RolledBack) => "it was rolled back".to_owned(),
         Some(Published::Yes | Published::Partly) | None if open => return Ok(()),
-        Some(Published::Yes | Published::Partly) | None => format!("nothing runs on {edge}"),
+        Some(Published::Yes | Published::Partly) | None => format!("{edge} is closed"),
     };
     let problem = Problem::new(
         Kind::Refused,
@@ -261,11 +262,14 @@ fn choose<'a>(
             return Err(Problem::new(
                 Kind::Refused,
                 format!(
-                    "release {} is published in part only: {} has nothing on {edge}",
+                    "release {} is only partly published: {} has no open channel {edge}",
                     intent.release, charm.name
                 ),
             )
-            .hint(format!("finish it first: windlass publish {}", intent.release)));
+            .hint(format!(
+                "finish publishing it first: windlass publish {}",
+                intent.release
+            )));
         }
         let from = intent.with.get(&charm.name).unwrap_or(edge);
         if facts.rows_of(from).next().is_some() {
@@ -288,7 +292,7 @@ fn choose<'a>(
             String::new()
         };
         warnings.push(Outside::new(format!(
-            "{} has nothing on {edge} and is left out{way}",
+            "{} is left out, because {edge} is closed for it{way}",
             charm.name
         )));
     }
@@ -316,7 +320,7 @@ fn runs_release(
                     Outside::capped(key, 100)
                 ),
             )
-            .hint("promote it by hand: windlass release"));
+            .hint("promote it manually: windlass release"));
         };
         let reference = workspace.image_repository(key)?.tagged(tag);
         let upstream = snapshot
@@ -365,7 +369,7 @@ fn runs_release(
         None => problem,
     };
     Err(problem.hint(format!(
-        "or publish this one again: windlass publish {}",
+        "or publish this release again: windlass publish {}",
         release.name
     )))
 }
@@ -383,7 +387,7 @@ fn running(
         .resource(resource)
         .and_then(|revision| snapshot.image_behind(&one.charm.name, resource, revision));
     let what = match (named.as_slice(), behind) {
-        ([], None) => "an image that could not be looked at".to_owned(),
+        ([], None) => "an image that could not be read".to_owned(),
         ([], Some(behind)) => format!("an image of no known release, {}", behind.digest.short()),
         (named, _) => {
             let names: Vec<String> = named.iter().map(ToString::to_string).collect();
@@ -411,11 +415,11 @@ fn downgrade(
     newer_there(workspace, snapshot, one).map_or(Ok(()), |problem| {
         Err(problem
             .hint(format!(
-                "leave --with {} out, or name the pair: windlass release {} --channel {} …",
+                "omit --with {}, or release the pair: windlass release {} --channel {} …",
                 one.charm.name, one.charm.name, one.to
             ))
             .hint(format!(
-                "what promotes the rest: windlass promote {} --to {}",
+                "promote the rest: windlass promote {} --to {}",
                 intent.release, intent.to
             )))
     })
@@ -478,10 +482,7 @@ fn served_until_now(chosen: &[Chosen<'_>]) -> Vec<Outside> {
             None => "nothing".to_owned(),
         };
         let charms = closed
-            .entry(format!(
-                "followers of {} are served {served} until now: it opens",
-                one.to
-            ))
+            .entry(format!("opening {}: followers currently get {served}", one.to))
             .or_default();
         if !charms.contains(&charm) {
             charms.push(charm);

@@ -117,13 +117,13 @@ fn find_release<'a>(snapshot: &'a Snapshot, intent: &PublishIntent) -> Result<&'
                     Kind::NotFound,
                     format!("release {} was withdrawn upstream", intent.release),
                 )
-                .hint("publish another release; 'windlass releases' lists them")
+                .hint("list the other releases: windlass releases")
             } else {
                 Problem::new(
                     Kind::NotFound,
-                    format!("there is no release {} upstream", intent.release),
+                    format!("release {} not found upstream", intent.release),
                 )
-                .hint("'windlass releases' lists the names; one just made upstream may need a minute")
+                .hint("list the releases: windlass releases; a new one may need a minute to appear")
             }
         })?;
     if let Some(problem) = &release.unreadable {
@@ -144,7 +144,7 @@ fn chosen_charms<'a>(workspace: &'a Workspace, intent: &PublishIntent) -> Result
             return Err(Problem::new(
                 Kind::Usage,
                 format!(
-                    "{name} takes no image from a release in workspace {}",
+                    "{name} uses no image of a release in workspace {}",
                     workspace.name
                 ),
             )
@@ -164,20 +164,20 @@ fn chosen_charms<'a>(workspace: &'a Workspace, intent: &PublishIntent) -> Result
                 .collect();
             return Err(Problem::new(
                 Kind::Usage,
-                format!("no chosen charm takes the image {}", Outside::capped(image, 100)),
+                format!("no selected charm uses the image {}", Outside::capped(image, 100)),
             )
-            .hint(format!("images that are taken: {}", known.join(", "))));
+            .hint(format!("images in use: {}", known.join(", "))));
         }
     }
     if fed.is_empty() {
         return Err(Problem::new(
             Kind::Config,
             format!(
-                "no charm of workspace {} takes an image from a release",
+                "no charm in workspace {} uses an image of a release",
                 workspace.name
             ),
         )
-        .hint("give a resource an 'image' key in the workspace file"));
+        .hint("add an 'image' key to a resource in the workspace file"));
     }
     Ok(fed)
 }
@@ -207,7 +207,7 @@ pub(super) fn track_step(charm: &CharmName, track: &Track) -> Step {
     Step {
         before: State::text("no such track"),
         after: State::text(format!("track {track}")),
-        undo: Undo::impossible("the store keeps tracks"),
+        undo: Undo::impossible("Charmhub keeps tracks"),
         ..Step::new(
             StepId(format!("create-track/{charm}/{track}")),
             op,

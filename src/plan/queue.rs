@@ -50,11 +50,11 @@ pub fn queue(workspace: &Workspace, snapshot: &Snapshot, waiting: &[WaitingRun])
         return Err(Problem::new(
             Kind::Config,
             format!(
-                "the workspace {} names no bundle: no branch marks what is published",
+                "workspace {} has no bundle, so no branch marks what is published",
                 workspace.name
             ),
         )
-        .hint("name the release: windlass publish RELEASE"));
+        .hint("publish a release by name: windlass publish RELEASE"));
     }
     let releases = snapshot.releases.need("the list of upstream releases")?;
     let markers = snapshot.markers.need("the list of marker branches")?;
@@ -77,7 +77,7 @@ pub fn queue(workspace: &Workspace, snapshot: &Snapshot, waiting: &[WaitingRun])
         let marked = markers.contains(&release.name);
         let reason = if holds.contains(&release.name) {
             Some(format!(
-                "held: published by name only, which lifts the hold: windlass publish {}",
+                "held: publishing it by name removes the hold: windlass publish {}",
                 release.name
             ))
         } else if marked {
@@ -130,7 +130,7 @@ fn withdrawn(upstream: &Upstream, snapshot: &Snapshot, markers: &BTreeSet<Releas
         .filter(|name| snapshot.is_withdrawn(name) && !markers.contains(*name))
         .map(|name| LeftOut {
             release: name.clone(),
-            reason: Outside::new("withdrawn: it was known before and is gone upstream now"),
+            reason: Outside::new("withdrawn: no longer upstream"),
         })
         .collect()
 }
@@ -145,7 +145,7 @@ fn taken_back(release: &Release, standing: &Standing) -> String {
     };
     let missing: Vec<&str> = standing.missing.iter().map(Outside::as_str).collect();
     format!(
-        "{state}: its branch exists, but {}; published by name only: windlass publish {}",
+        "{state}: its branch exists, but {}; publish it by name: windlass publish {}",
         missing.join("; "),
         release.name
     )
@@ -159,9 +159,9 @@ fn odd(
     taken: &[&Release],
     release: &Release,
 ) -> Option<String> {
-    let by_name = format!("published by name only: windlass publish {}", release.name);
+    let by_name = format!("publish it by name: windlass publish {}", release.name);
     if snapshot.is_withdrawn(&release.name) {
-        return Some(format!("withdrawn: it is gone upstream now; {by_name}"));
+        return Some(format!("withdrawn: no longer upstream; {by_name}"));
     }
     if let Some(problem) = &release.unreadable {
         return Some(format!("unreadable: {problem}"));
@@ -180,13 +180,13 @@ fn odd(
             "is published"
         };
         return Some(format!(
-            "same-content: it names the same images as {twin}, which {state}; {by_name}"
+            "same-content: same images as {twin}, which {state}; {by_name}"
         ));
     }
     // At that point in the queue the earlier one has its marker.
     let twin = taken.iter().find(|earlier| twins.contains(&earlier.name))?;
     Some(format!(
-        "same-content: it names the same images as {}, which goes first; {by_name}",
+        "same-content: same images as {}, which is published first; {by_name}",
         twin.name
     ))
 }
@@ -194,23 +194,21 @@ fn odd(
 /// Returns the conflict with `run`, added to those found before.
 fn waits(run: &WaitingRun, before: Option<Problem>) -> Problem {
     let how = match run.outcome {
-        Some("unknown") => "ended unknown",
+        Some("unknown") => "has an unknown outcome",
         Some(_) => "failed",
-        None => "stopped midway",
+        None => "was interrupted",
     };
     let text = format!(
-        "run {} of {} {how} and waits to be finished or taken back",
+        "run {} of {} {how} and must be resumed or rolled back",
         run.run, run.release
     );
     let problem = match before {
         Some(problem) => problem.cause(text),
-        None => {
-            Problem::new(Kind::Conflict, text).cause("a robot does not decide that: nothing was published")
-        }
+        None => Problem::new(Kind::Conflict, text).cause("choose one of them; nothing was published"),
     };
     problem
-        .hint(format!("finish it: windlass resume {}", run.run))
-        .hint(format!("or take it back: windlass rollback --run {}", run.run))
+        .hint(format!("resume it: windlass resume {}", run.run))
+        .hint(format!("or roll it back: windlass rollback --run {}", run.run))
 }
 
 #[cfg(test)]

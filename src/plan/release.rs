@@ -22,7 +22,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &ReleaseIntent) 
     let charm = charm_of(workspace, &intent.charm);
     let facts = ours(snapshot, &intent.charm, &mut warnings)?;
     if intent.channels.is_empty() {
-        return Err(Problem::new(Kind::Usage, "no channel is named").hint("add --channel latest/edge"));
+        return Err(Problem::new(Kind::Usage, "no channel given").hint("add --channel latest/edge"));
     }
     let revision = channels::releasable(&charm, facts, intent.revision)?;
     known_resources(intent, facts, revision)?;
@@ -92,9 +92,9 @@ pub(super) fn ours<'a>(
             kind: problem.kind,
             ..problem
                 .clone()
-                .within(format!("{charm} is not a charm that this account may publish"))
+                .within(format!("{charm} is not a charm of this account"))
         }
-        .hint("check the name; 'windlass whoami' says whose credential it is and what it reaches"));
+        .hint("check the name, and the account with 'windlass whoami'"));
     }
     let facts = seen.need(&charm.to_string())?;
     preflight::credential(snapshot, &[charm], warnings)?;
@@ -213,13 +213,13 @@ fn unattached(
     let problem = Problem::new(
         Kind::Usage,
         format!(
-            "{channel} of {}{place} has no {resource} yet, and none is named",
+            "{channel} of {}{place} has no {resource} yet, and none is given",
             intent.charm
         ),
     );
     match facts.resources.get(resource).and_then(|list| list.first()) {
         Some(newest) => problem.hint(format!(
-            "name one: --resource {resource}:{} is the newest",
+            "add --resource {resource}:{}, the newest",
             newest.revision.0
         )),
         None => problem.hint(format!(
@@ -269,9 +269,10 @@ pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -
     );
     if channel.branch.is_none() && step.skip_reason.is_none() {
         let text = match followed(&facts.rows, channel) {
-            Some(other) => format!("followers of {channel} are served {other} from then on"),
+            Some(other) => format!("followers of {channel} get {other} after this"),
             None => format!(
-                "followers of {channel} are served nothing from then on: no more stable channel of the track is open"
+                "followers of {channel} get nothing after this: no channel of the track with a \
+                lower risk is open"
             ),
         };
         warnings.push(Outside::new(text));
@@ -326,8 +327,8 @@ pub(super) fn close_step(
         bytes: None,
         skip_reason: rows
             .is_empty()
-            .then(|| Outside::new(format!("{channel} serves nothing"))),
-        undo: Undo::by("released again with what the channel served before"),
+            .then(|| Outside::new(format!("{channel} is already closed"))),
+        undo: Undo::by("release what the channel served before"),
         optional: false,
         op,
     }

@@ -24,10 +24,11 @@ fn held<'a>(
     let certain = match holders.certain.as_slice() {
         [] => None,
         [one] => Some(format!(
-            "{one} holds the token of session {session}: its jobs fail once it is revoked"
+            "{one} holds the token of session {session}; its jobs fail after the revocation"
         )),
         many => Some(format!(
-            "{} secrets hold the token of session {session}, and their jobs fail once it is revoked: {}",
+            "{} secrets hold the token of session {session}; their jobs fail after the revocation: \
+            {}",
             many.len(),
             list(many)
         )),
@@ -35,7 +36,7 @@ fn held<'a>(
     let possible = match holders.possible.as_slice() {
         [] => None,
         many => Some(format!(
-            "{} may hold the token of session {session}, for windlass does not know what they hold: {}",
+            "{} may hold the token of session {session}, because their values are unknown: {}",
             secrets_in_words(many.len()),
             list(many)
         )),
@@ -45,7 +46,7 @@ fn held<'a>(
 
 /// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RevokeIntent) -> Result<Plan, Problem> {
-    snapshot.sessions.need("the store's list of sessions")?;
+    snapshot.sessions.need("the list of Charmhub sessions")?;
     let mut steps = Vec::new();
     let mut warnings = Vec::new();
     for session in &intent.sessions {
@@ -70,8 +71,8 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RevokeIntent) -
         steps.push(step);
     }
     let title = match intent.sessions.len() {
-        1 => "Revoke one session of the store".to_owned(),
-        many => format!("Revoke {many} sessions of the store"),
+        1 => "Revoke one Charmhub session".to_owned(),
+        many => format!("Revoke {many} Charmhub sessions"),
     };
     let mut plan = Plan::new(
         &workspace.name,

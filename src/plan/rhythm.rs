@@ -102,7 +102,7 @@ impl Rhythm {
         }
         if self.unknown > 0 && !self.lags.is_empty() {
             text.push_str(&format!(
-                " (of {} releases; {} nobody can tell)",
+                " (of {} releases; {} unknown)",
                 self.lags.len(),
                 self.unknown
             ));
@@ -138,7 +138,7 @@ impl Rhythm {
         let most = if self.at_most() { " at most" } else { "" };
         match (self.median(), self.worst()) {
             (Some(median), Some(worst)) => Some(format!("lag median {median} d, worst {worst} d{most}")),
-            _ if self.unknown > 0 => Some("lag not known".to_owned()),
+            _ if self.unknown > 0 => Some("lag unknown".to_owned()),
             _ => None,
         }
     }

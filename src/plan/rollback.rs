@@ -25,7 +25,7 @@ use rows::Row;
 /// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent) -> Result<Plan, Problem> {
     if let Some(problem) = &snapshot.past.problem {
-        return Err(problem.clone().within("what was changed could not be looked up"));
+        return Err(problem.clone().within("the current state could not be read"));
     }
     let past = match &intent.of {
         RolledBack::Run(run) => Some(past_run(workspace, snapshot, run)?),
@@ -93,7 +93,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent)
         warnings.extend(
             past.stays
                 .iter()
-                .map(|what| Outside::new(format!("{what} stays from that run: it cannot be undone"))),
+                .map(|what| Outside::new(format!("{what} stays: it cannot be undone"))),
         );
     }
     // Repeated on purpose: what is left out is read after the run, a warning before it.
@@ -133,8 +133,8 @@ fn name(intent: &RollbackIntent, past: Option<&PastRun>) -> String {
 fn past_run<'a>(workspace: &Workspace, snapshot: &'a Snapshot, run: &RunId) -> Result<&'a PastRun, Problem> {
     let Some(past) = snapshot.past.value.as_ref().filter(|past| &past.id == run) else {
         return Err(
-            Problem::new(Kind::NotFound, format!("the journal knows no run {run}"))
-                .hint("'windlass runs' lists them"),
+            Problem::new(Kind::NotFound, format!("run {run} not found in the journal"))
+                .hint("list the runs: windlass runs"),
         );
     };
     if past.workspace != workspace.name {
@@ -154,11 +154,11 @@ fn past_run<'a>(workspace: &Workspace, snapshot: &'a Snapshot, run: &RunId) -> R
         return Err(Problem::new(
             Kind::Refused,
             format!(
-                "run {run} ({}) changes no channel: there is nothing to give back",
+                "run {run} ({}) changed no channel, so there is nothing to roll back",
                 past.title
             ),
         )
-        .hint("a rollback gives channels back what they served; nothing else is undone by it"));
+        .hint("a rollback restores channels only"));
     }
     Ok(past)
 }
@@ -193,14 +193,18 @@ fn changed_since(
         warnings.extend(
             changed
                 .iter()
-                .map(|text| Outside::new(format!("{text}: put back all the same"))),
+                .map(|text| Outside::new(format!("{text}: rolled back anyway"))),
         );
         return Ok(());
     }
     if changed.is_empty() {
         return Ok(());
     }
-    let mut problem = Problem::new(Kind::Refused, "a channel was changed since: it is left as it is");
+    let mut problem = Problem::new(
+        Kind::Refused,
+        "a channel has changed since; nothing was rolled \
+        back",
+    );
     for text in changed {
         problem = problem.cause(text);
     }
@@ -211,9 +215,9 @@ fn changed_since(
     Err(problem
         .remedy(
             &[Remedy::OverLaterChanges],
-            format!("to put it back all the same: {}", over.command()),
+            format!("roll it back anyway: {}", over.command()),
         )
-        .hint("to roll back other channels alone: windlass rollback CHARM CHANNEL…"))
+        .hint("roll back only other channels: windlass rollback CHARM CHANNEL…"))
 }
 
 /// Warns that channels of a charm that were last changed by different runs return to different
@@ -233,7 +237,12 @@ fn several_runs(of: &RolledBack, parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> Ve
     let several = runs.len() > 1;
     runs.into_iter()
         .filter(|_| several)
-        .map(|(run, channels)| Outside::new(format!("{}: back to before run {run}", channels.join(", "))))
+        .map(|(run, channels)| {
+            Outside::new(format!(
+                "{}: restored to the state before run {run}",
+                channels.join(", ")
+            ))
+        })
         .collect()
 }
 
@@ -288,7 +297,7 @@ fn sorted(facts: &CharmFacts, rows: &[Row], left_out: &mut Vec<Outside>) -> (Vec
         }
         for row in rows.iter().filter(|row| row.now.is_some()) {
             let text = Outside::new(format!(
-                "{} cannot be closed alone, because other bases of {channel} stay open: it keeps {}",
+                "{} keeps {}: it cannot be closed alone while other bases of {channel} are open",
                 row.place(),
                 row.now.as_ref().map_or_else(String::new, ToString::to_string)
             ));

@@ -71,10 +71,10 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
     let all_hold = sets.iter().all(|step| step.skip_reason.is_some());
     let prepared = match (sealed, all_hold) {
         (Some(sealed), _) => Some(Outside::new(format!(
-            "run {} sealed it already: its seals are sent, nothing is minted",
+            "run {} already sealed its token; the plan uses those seals and creates no token",
             sealed.run
         ))),
-        (None, true) => Some("every target holds this value".into()),
+        (None, true) => Some("every target already holds this value".into()),
         (None, false) => None,
     };
     if intent.brought.is_none() {
@@ -149,7 +149,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
     plan.left_out = intent
         .without
         .iter()
-        .map(|target| format!("{target} keeps the value that it holds").into())
+        .map(|target| format!("{target} keeps its current value").into())
         .collect();
     Ok(plan)
 }
@@ -163,15 +163,21 @@ fn check_brought(
     if token.kind == TokenKind::Other {
         return Ok(());
     }
-    let facts = snapshot.brought.need("the value that was brought").map_err(|mut problem| {
-        if problem.kind == Kind::Credentials {
-            problem.hints.clear();
-            problem = problem
-                .hint("it is the value in the token file that is refused, not the credential of this windlass")
-                .hint("bring another one, or leave --token-file out to have one made");
-        }
-        problem
-    })?;
+    let facts = snapshot
+        .brought
+        .need("the token from the file")
+        .map_err(|mut problem| {
+            if problem.kind == Kind::Credentials {
+                problem.hints.clear();
+                problem = problem
+                    .hint(
+                        "Charmhub or GitHub refuses the token in the file, not the credential of \
+                    windlass",
+                    )
+                    .hint("use another token, or omit --token-file to create one");
+            }
+            problem
+        })?;
     let lacking = lacking(token.kind, facts, needs);
     if let Some(problem) = lacking {
         return Err(problem);
@@ -180,13 +186,13 @@ fn check_brought(
         super::credentials::Alarm::None => {}
         super::credentials::Alarm::Over => {
             return Err(
-                Problem::new(Kind::Credentials, "the value that was brought has expired")
-                    .hint("bring a newer one, or leave --token-file out to have one made"),
+                Problem::new(Kind::Credentials, "the token from the file has expired")
+                    .hint("use a newer token, or omit --token-file to create one"),
             );
         }
         _ => warnings.push(
             format!(
-                "the value that was brought ends soon: {}",
+                "the token from the file expires soon: {}",
                 facts
                     .expires_at
                     .map_or_else(String::new, |end| end.format("%Y-%m-%d %H:%M UTC").to_string())
@@ -215,15 +221,13 @@ pub fn lacking(
                 .unwrap_or_else(|| {
                     Problem::new(
                         Kind::Credentials,
-                        "the token does not do what the jobs of its targets need",
+                        "the token lacks permissions that the jobs of its targets need",
                     )
                 })
                 .cause(text),
         );
     }
-    problem.map(|problem| {
-        problem.hint("make one that covers every package of the workspace: leave --token-file out, and windlass asks for exactly what is needed")
-    })
+    problem.map(|problem| problem.hint("omit --token-file to create a token with exactly these permissions"))
 }
 
 /// Returns the sealed values of an unfinished run, if every target can still open them.
@@ -242,7 +246,7 @@ fn usable_seals<'s>(
     if revoked.is_some() || sealed.expires_at.is_some_and(|end| end <= snapshot.taken_at) {
         warnings.push(
             format!(
-                "the token that run {} sealed is no longer valid: a new one is made",
+                "the token sealed by run {} is no longer valid; a new one is created",
                 sealed.run
             )
             .into(),
@@ -273,7 +277,8 @@ fn usable_seals<'s>(
         if used != now {
             warnings.push(
                 format!(
-                    "the key of {whose} has changed since run {} sealed its token: a new token is needed for all targets",
+                    "the key of {whose} has changed since run {} sealed its token; all targets \
+                    need a new token",
                     sealed.run
                 )
                 .into(),
@@ -294,7 +299,7 @@ fn check_step(kind: TokenKind, needs: Vec<Need>, skip_reason: Option<Outside>) -
         kind: op.kind().to_owned(),
         target: "the new value".into(),
         before: State::Nothing(()),
-        after: State::text("does what the job behind every target needs"),
+        after: State::text("works for the job behind every target"),
         bytes: None,
         skip_reason,
         undo: Undo::needless("it changes nothing"),
@@ -323,7 +328,7 @@ fn seal_step(
         kind: op.kind().to_owned(),
         target: names(targets).into(),
         before: State::Nothing(()),
-        after: State::text(format!("sealed with {whose}; the seals are in the journal")),
+        after: State::text(format!("sealed with {whose}; the journal holds the seals")),
         bytes: None,
         skip_reason,
         undo: Undo::needless("it changes nothing at GitHub"),
@@ -348,13 +353,13 @@ fn set_step(
         _ => false,
     };
     let before = now.map_or_else(
-        || State::text("not there"),
+        || State::text("not set"),
         |now| {
             let whose = match super::credentials::lineage(workspace, snapshot, target, snapshot.taken_at) {
                 Lineage::Current => "by windlass",
                 Lineage::Older => "by windlass, an older value",
-                Lineage::Revoked => "by windlass, a revoked token",
-                Lineage::Expired => "by windlass, an expired token",
+                Lineage::Revoked => "by windlass, token revoked",
+                Lineage::Expired => "by windlass, token expired",
                 Lineage::Foreign => "not by windlass, since its last rotation",
                 Lineage::Unknown | Lineage::Absent => "not by windlass",
             };
@@ -375,7 +380,7 @@ fn set_step(
         before,
         after: State::text("the new value"),
         bytes: None,
-        skip_reason: holds.then(|| "it holds this value already".into()),
+        skip_reason: holds.then(|| "it already holds this value".into()),
         undo: Undo::impossible("GitHub never shows a secret's former value"),
         optional: false,
         op,
@@ -389,7 +394,8 @@ fn say_orphans(snapshot: &Snapshot, intent: &RotateIntent, warnings: &mut Vec<Ou
         }
         warnings.push(
             format!(
-                "session {orphan} was minted by a run that died before it could use it: end it with --revoke {orphan}"
+                "session {orphan} was created by an interrupted run and its token is lost; revoke \
+                it with --revoke {orphan}"
             )
             .into(),
         );

@@ -12,13 +12,15 @@ pub const KEEP_STEP: &str = "keep-token";
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -> Result<Plan, Problem> {
     if intent.scope.permissions.is_empty() {
         return Err(
-            Problem::new(Kind::Usage, "a token without permissions is good for nothing")
-                .hint("name one with --permission, or leave the option out"),
+            Problem::new(Kind::Usage, "a token without permissions is useless")
+                .hint("name a permission with --permission, or omit the option"),
         );
     }
     if intent.scope.ttl < 10 {
-        return Err(Problem::new(Kind::Usage, "a token lives 10 seconds at least")
-            .hint("give --ttl in seconds: 15780000 are half a year"));
+        return Err(
+            Problem::new(Kind::Usage, "a token must be valid for at least 10 seconds")
+                .hint("give --ttl in seconds: 15780000 is half a year"),
+        );
     }
     let sign_in = mint_step(snapshot, intent.scope.clone(), None);
     let op = Op::KeepToken {
@@ -27,24 +29,27 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -
     let (target, after) = match &intent.keep {
         Keep::Keyring => (
             Outside::new("keyring"),
-            State::text("the new token, where charmcraft finds it too"),
+            State::text("the new token, readable by charmcraft too"),
         ),
         Keep::EncryptedFile => (
             Outside::new("encrypted file"),
-            State::text("the new token, behind the passphrase"),
+            State::text("the new token, protected by the passphrase"),
         ),
         Keep::Export { path, .. } => (
             Outside::new(path),
-            State::text("the new token in clear, readable by you alone"),
+            State::text("the new token unencrypted, readable only by you"),
         ),
     };
     let before = snapshot
         .credential
         .value
         .as_ref()
-        .filter(|facts| intent.keep == Keep::Keyring && facts.source.as_str().contains("keyring"))
+        .filter(|facts| {
+            intent.keep == Keep::Keyring
+                && facts.origin == crate::domain::credential::CredentialOrigin::Keyring
+        })
         .map_or(State::Nothing(()), |_| {
-            State::text("another token, which stays valid until it ends")
+            State::text("another token, which stays valid until it expires")
         });
     let keep = Step {
         id: StepId(KEEP_STEP.to_owned()),
@@ -68,8 +73,12 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -
     );
     if let Keep::Export { path, .. } = &intent.keep {
         plan.warnings.push(
-            format!("{} will hold the token in clear: whoever reads it can release your charms. Delete it when it is where it belongs", Outside::new(path))
-                .into(),
+            format!(
+                "{} will hold the token unencrypted: anyone who reads it can release your \
+                charms. Delete the file after use",
+                Outside::new(path)
+            )
+            .into(),
         );
     }
     Ok(plan)

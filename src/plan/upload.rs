@@ -40,7 +40,13 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
             warnings.extend(held.and_then(|held| other_manifest(intent, image, held)));
             image_steps(intent, image, held)?
         }
-        _ => return Err(Problem::new(Kind::Internal, "something else was looked at")),
+        _ => {
+            return Err(Problem::new(
+                Kind::Internal,
+                "the content that was read is not the content \
+            of this upload",
+            ));
+        }
     };
     let mut plan = Plan::new(
         &workspace.name,
@@ -104,7 +110,10 @@ fn fits(facts: &CharmFacts, intent: &UploadIntent) -> Result<(), Problem> {
         known.dedup();
         let problem = Problem::new(Kind::NotFound, format!("{charm} has no resource {resource}"));
         return Err(if known.is_empty() {
-            problem.hint("no revision of it declares one: upload the charm first, with charmcraft upload")
+            problem.hint(
+                "no revision declares a resource; upload the charm first: charmcraft \
+                upload",
+            )
         } else {
             problem.hint(format!("it declares {}", known.join(", ")))
         });
@@ -130,15 +139,16 @@ pub fn architectures(asked: &[String]) -> Result<(), Problem> {
     if let Some(unknown) = asked.iter().find(|one| !ARCHITECTURES.contains(&one.as_str())) {
         return Err(Problem::new(
             Kind::Usage,
-            format!("the store knows no architecture {}", Outside::capped(unknown, 60)),
+            format!("unknown architecture {}", Outside::capped(unknown, 60)),
         )
-        .hint(format!("it knows {}", ARCHITECTURES.join(", "))));
+        .hint(format!("known architectures: {}", ARCHITECTURES.join(", "))));
     }
     if asked.len() > 1 && asked.iter().any(|one| one == "all") {
-        return Err(
-            Problem::new(Kind::Usage, "'all' stands alone among architectures")
-                .hint("leave the others out, or leave 'all' out"),
-        );
+        return Err(Problem::new(
+            Kind::Usage,
+            "the architecture 'all' cannot be combined with others",
+        )
+        .hint("remove either 'all' or the others"));
     }
     Ok(())
 }
@@ -167,7 +177,8 @@ fn file_step(
         && !same.architectures.is_empty()
     {
         warnings.push(Outside::new(format!(
-            "revision {} holds this file for {}: the store keeps that revision and its architectures",
+            "revision {} already holds this file for {}; Charmhub keeps that revision and its \
+            architectures",
             same.revision.0,
             same.architectures.join(", ")
         )));
@@ -193,11 +204,11 @@ fn file_step(
         bytes: Some(if same.is_some() { 0 } else { file.size }),
         skip_reason: same.map(|same| {
             Outside::new(format!(
-                "revision {} of {} holds this file already",
+                "revision {} of {} already holds this file",
                 same.revision.0, intent.resource
             ))
         }),
-        undo: Undo::impossible("the store keeps revisions; nothing is released by it"),
+        undo: Undo::impossible("Charmhub keeps revisions; uploading one releases nothing"),
         optional: false,
         op,
     })
@@ -244,7 +255,8 @@ pub fn holding(
 fn other_manifest(intent: &UploadIntent, image: &ImageFacts, held: HeldImage) -> Option<Outside> {
     (held.digest != image.detail.digest).then(|| {
         Outside::new(format!(
-            "no revision is created: revision {} of {} holds this image as manifest {}, with the same config digest",
+            "no new revision: revision {} of {} already holds this image as manifest {}, with the \
+            same config digest",
             held.revision.0, intent.resource, held.digest
         ))
     })
@@ -272,14 +284,14 @@ fn image_steps(
         };
         return Err(Problem::new(
             Kind::Invalid,
-            format!("{} has no platform that the store knows", detail.source),
+            format!("{} has no platform that Charmhub supports", detail.source),
         )
         .cause(format!("its platforms are {has}"))
-        .hint("the store takes linux images for amd64, arm64, armhf, ppc64el, riscv64 and s390x"));
+        .hint("Charmhub accepts linux images for amd64, arm64, armhf, ppc64el, riscv64 and s390x"));
     }
     let already = held.map(|held| {
         Outside::new(format!(
-            "revision {} of {resource} holds this image already",
+            "revision {} of {resource} already holds this image",
             held.revision.0
         ))
     });
@@ -299,7 +311,7 @@ fn image_steps(
     let target = Outside::new(format!("{charm} {resource}"));
     let there = image
         .there
-        .then(|| Outside::new("the image is in Canonical's registry already"));
+        .then(|| Outside::new("the image is already in Canonical's registry"));
     let skip_copy = already.clone().or(there);
     Ok(vec![
         Step {
@@ -314,7 +326,7 @@ fn image_steps(
                 image.bytes_missing
             }),
             skip_reason: skip_copy,
-            undo: Undo::needless("an image in the store's registry changes nothing by itself"),
+            undo: Undo::needless("an image in Charmhub's registry has no effect by itself"),
             optional: false,
             op: copy,
         },
@@ -330,7 +342,7 @@ fn image_steps(
             )),
             bytes: None,
             skip_reason: already,
-            undo: Undo::impossible("the store keeps revisions; nothing is released by it"),
+            undo: Undo::impossible("Charmhub keeps revisions; uploading one releases nothing"),
             optional: false,
             op: upload,
         },

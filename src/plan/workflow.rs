@@ -25,7 +25,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &WorkflowIntent)
     let what = format!("the list of workflows of {repository}");
     let seen = match snapshot.workflows.get(repository) {
         Some(seen) => seen.need(&what)?,
-        None => return Err(Problem::new(Kind::Internal, format!("{what} was never read"))),
+        None => return Err(Problem::new(Kind::Internal, format!("{what} was not read"))),
     };
     let mut warnings = Vec::new();
     let (title, name, step) = match &intent.action {
@@ -44,14 +44,14 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &WorkflowIntent)
             let id = format!("rerun-workflow/{}", run.id);
             may_start(snapshot, repository, seen, &id)?;
             repeatable(run, snapshot)?;
-            let title = format!("Do the failed jobs of run {} of {repository} again", run.id);
+            let title = format!("Rerun the failed jobs of run {} of {repository}", run.id);
             (title, run.id.to_string(), rerun(repository, run, id))
         }
         WorkflowAction::Cancel { run } => {
             let run = run_of(repository, seen, *run)?;
             let id = format!("cancel-workflow/{}", run.id);
             may_start(snapshot, repository, seen, &id)?;
-            let title = format!("Stop run {} of {repository}", run.id);
+            let title = format!("Cancel run {} of {repository}", run.id);
             (title, run.id.to_string(), cancel(repository, run, id))
         }
     };
@@ -85,15 +85,16 @@ fn one_named<'s>(
                 format!("{repository} has no workflow {}", Outside::capped(name, 100)),
             );
             Err(if names.is_empty() {
-                problem.hint("it has none at all")
+                problem.hint("it has no workflows")
             } else {
                 problem.hint(format!("it has {}", names.join(", ")))
             })
         }
         some => {
             let names: Vec<&str> = some.iter().map(|file| file.file_name()).collect();
-            let text = format!("{} workflows of {repository} are called so", some.len());
-            Err(Problem::new(Kind::Usage, text).hint(format!("name one of {}", names.join(", "))))
+            let text = format!("{} workflows of {repository} have this name", some.len());
+            Err(Problem::new(Kind::Usage, text)
+                .hint(format!("use one of the file names {}", names.join(", "))))
         }
     }
 }
@@ -105,7 +106,7 @@ fn run_of<'s>(
 ) -> Result<&'s WorkflowRun, Problem> {
     seen.run(run).ok_or_else(|| {
         Problem::new(Kind::NotFound, format!("{repository} has no workflow run {run}"))
-            .hint("'windlass workflow list' shows the recent ones")
+            .hint("list recent runs: windlass workflow list")
     })
 }
 
@@ -119,25 +120,21 @@ fn may_start(
     let remedy = "a classic token needs the scope repo, a fine-grained one Actions: read and write on this repository, a job of GitHub Actions 'permissions: actions: write'";
     let refused = |text: String| Err(Problem::new(Kind::Credentials, text).hint(remedy));
     if snapshot.github.standing() == Standing::Absent {
-        return refused(format!("the step {step} needs a GitHub token, and none is set"));
+        return refused(format!("step {step} needs a GitHub token, but none is set"));
     }
     // The permissions of a job's token are not known; GitHub will decide.
     if let (Some(facts), None) = (&snapshot.github.value, &snapshot.github.problem) {
-        let classic = facts
-            .remarks
-            .first()
-            .is_some_and(|sort| sort.as_str() == "classic token");
         let has = |scope: &str| facts.scopes.iter().any(|own| own.as_str() == scope);
-        if classic && !has("repo") && !has("public_repo") {
+        if facts.is_classic() && !has("repo") && !has("public_repo") {
             return refused(format!(
-                "the step {step} needs the scope repo, which the token from {} has not",
+                "step {step} needs the scope repo, which the token from {} lacks",
                 facts.source
             ));
         }
     }
     if seen.writable == Some(false) {
         return refused(format!(
-            "the step {step} needs the right to write in {repository}, which the account has not"
+            "step {step} needs write access to {repository}, which the account lacks"
         ));
     }
     Ok(())
@@ -156,14 +153,13 @@ fn able(
     if let Some(first) = fatal.first() {
         let mut problem = Problem::new(
             Kind::Refused,
-            format!("{name} of {repository} cannot run: nothing was started"),
+            format!("{name} of {repository} cannot run; nothing started"),
         );
         for finding in &fatal {
             problem = problem.cause(&finding.text).hint(finding.remedy.as_str());
         }
         if first.fault == lint::Fault::CannotRun {
-            problem = problem
-                .hint("windlass publishes and promotes without it: windlass publish, windlass promote");
+            problem = problem.hint("publish and promote without it: windlass publish, windlass promote");
         }
         return Err(problem);
     }
@@ -188,13 +184,13 @@ fn filled(file: &WorkflowFile, inputs: &BTreeMap<String, String>) -> Result<(), 
     let mut wrong: Vec<String> = inputs
         .keys()
         .filter(|name| !form.iter().any(|input| &input.name == *name))
-        .map(|name| format!("{}: there is no such input", Outside::capped(name, 100)))
+        .map(|name| format!("{}: unknown input", Outside::capped(name, 100)))
         .collect();
     wrong.extend(form.iter().filter_map(|input| {
         let why = match inputs.get(&input.name) {
             Some(value) => misfit(input, value),
             None if input.required && input.default.as_deref().unwrap_or_default().is_empty() => {
-                Some("it is required".to_owned())
+                Some("a value is required".to_owned())
             }
             None => None,
         };
@@ -206,17 +202,16 @@ fn filled(file: &WorkflowFile, inputs: &BTreeMap<String, String>) -> Result<(), 
         .sum::<usize>()
         > LONGEST
     {
-        wrong.push(format!("together they are longer than {LONGEST} characters"));
+        wrong.push(format!(
+            "the inputs are longer than {LONGEST} characters together"
+        ));
     }
     if wrong.is_empty() {
         return Ok(());
     }
     let mut problem = Problem::new(
         Kind::Usage,
-        format!(
-            "the inputs of {} are not right: nothing was started",
-            file.file_name()
-        ),
+        format!("invalid inputs of {}; nothing started", file.file_name()),
     );
     for text in wrong {
         problem = problem.cause(text);
@@ -227,15 +222,16 @@ fn filled(file: &WorkflowFile, inputs: &BTreeMap<String, String>) -> Result<(), 
 /// Returns why `value` is not valid for the input, if so.
 fn misfit(input: &WorkflowInput, value: &str) -> Option<String> {
     if value.is_empty() && input.required {
-        return Some("it is required".to_owned());
+        return Some("a value is required".to_owned());
     }
     if value.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-        return Some("it holds control characters".to_owned());
+        return Some("it contains control characters".to_owned());
     }
     let harmless = |c: char| c.is_ascii_alphanumeric() || " ._-+:/@,=".contains(c);
     if input.in_script && !value.chars().all(harmless) {
         return Some(
-            "the workflow puts it into a shell script as it stands, so only letters, digits, spaces and ._-+:/@,= are taken"
+            "the workflow inserts it into a shell script, so only letters, digits, spaces and \
+            ._-+:/@,= are allowed"
                 .to_owned(),
         );
     }
@@ -319,7 +315,7 @@ fn dispatch(
         format!("{} of {repository}", file.file_name()),
         before,
         format!("runs on {}{with}", Outside::capped(&seen.default_branch, 100)),
-        Undo::impossible("'windlass workflow cancel' stops it, what it did by then stays"),
+        Undo::impossible("'windlass workflow cancel' stops it; what it did before stays"),
     )
 }
 
@@ -327,25 +323,26 @@ fn dispatch(
 fn repeatable(run: &WorkflowRun, snapshot: &Snapshot) -> Result<(), Problem> {
     let refused = |text: &str| Problem::new(Kind::Refused, format!("run {}: {text}", run.id));
     if !run.ended() {
-        return Err(refused("it has not ended yet")
+        return Err(refused("it is still in progress")
             .hint(format!("follow it: windlass workflow watch {}", run.id))
             .hint(format!("or stop it: windlass workflow cancel {}", run.id)));
     }
     if run.ended_well() {
-        return Err(
-            refused("none of its jobs failed, so there is nothing to do again")
-                .hint("start the workflow anew: windlass workflow run"),
-        );
+        return Err(refused("no job failed, so there is nothing to rerun")
+            .hint("start the workflow again: windlass workflow run"));
     }
     let mut failed = run.jobs.iter().filter(|job| job.failed());
     let gone = failed.find_map(|job| Some((job, lint::removed_image(&job.labels, snapshot.taken_at)?)));
     if let Some((job, (name, day))) = gone {
-        return Err(refused("it would fail again: nothing was started")
+        return Err(refused("it would fail again; nothing started")
             .cause(format!(
-                "its job {} asks for the runner image {name}, which GitHub removed on {day}",
+                "its job {} uses the runner image {name}, which GitHub removed on {day}",
                 job.name
             ))
-            .hint("change 'runs-on' in the workflow, then start it anew: a repetition takes the old file"));
+            .hint(
+                "change 'runs-on' in the workflow, then start it again: a rerun uses the old \
+                file",
+            ));
     }
     Ok(())
 }
@@ -362,7 +359,7 @@ fn rerun(repository: &GitHubRepository, run: &WorkflowRun, id: String) -> Step {
         format!("run {} of {repository}", run.id),
         format!("attempt {}: {}", run.attempt, run.word()),
         format!("attempt {}", run.attempt + 1),
-        Undo::impossible("'windlass workflow cancel' stops it, what it did by then stays"),
+        Undo::impossible("'windlass workflow cancel' stops it; what it did before stays"),
     )
 }
 
@@ -377,10 +374,10 @@ fn cancel(repository: &GitHubRepository, run: &WorkflowRun, id: String) -> Step 
         format!("run {} of {repository}", run.id),
         run.word().to_owned(),
         "cancelled".to_owned(),
-        Undo::by("'windlass workflow rerun' runs the cancelled jobs again"),
+        Undo::by("windlass workflow rerun"),
     );
     if run.ended() {
-        step.skip_reason = Some(Outside::new(format!("it has ended already: {}", run.word())));
+        step.skip_reason = Some(Outside::new(format!("it has already ended: {}", run.word())));
     }
     step
 }

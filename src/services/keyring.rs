@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::charmhub::StoreToken;
 use super::http::host_of;
+use crate::domain::credential::CredentialOrigin;
 use crate::domain::{Kind, Outside, Problem};
 
 /// Limit on the wait for a locked keyring, which prompts the user.
@@ -37,7 +38,8 @@ pub enum Keyring {
 pub async fn charmcraft_token(api: &Url) -> Option<StoreToken> {
     let user = host_of(api);
     let text = patiently(move || read(&entry(&user)?)).await.ok()??;
-    StoreToken::from_export(&text, "charmcraft's keyring entry").ok()
+    let token = StoreToken::from_export(&text, "charmcraft's keyring entry").ok()?;
+    Some(token.found_in(CredentialOrigin::Keyring))
 }
 
 /// Stores `export` for the store at `api` where charmcraft finds it, and replaces an existing one.

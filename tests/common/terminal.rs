@@ -141,7 +141,7 @@ impl Terminal {
     pub fn settle(&mut self) {
         let settled = self.read("the end of the refresh", |this| {
             let text = this.text();
-            let waiting = ["looking", "loading", "cached", "not asked yet"];
+            let waiting = ["reading", "loading", "cached", "not read yet"];
             text.contains("just now") && !waiting.iter().any(|word| text.contains(word))
         });
         assert!(settled, "it has gone; the screen is\n{}", self.text());

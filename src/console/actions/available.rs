@@ -32,9 +32,9 @@ pub(super) use super::standing::{
 
 pub(super) use super::terminal::{settings, split, workflow_page};
 
-const READ_ONLY: &str = "read-only: nothing is written; start without --read-only to write";
+const READ_ONLY: &str = "read-only: start without --read-only to make changes";
 
-const OFFLINE: &str = "offline: nobody is asked; start without --offline";
+const OFFLINE: &str = "offline: start without --offline to contact services";
 
 /// Required by every action that contacts a service.
 pub const fn online(model: &Model) -> Availability {
@@ -49,7 +49,7 @@ pub(super) fn upload(model: &Model) -> Availability {
     match model.panes.charms.selected() {
         None => Disabled("nothing is selected"),
         Some(row) if row.bundle => Disabled("a bundle has no resources"),
-        Some(row) if row.resource().is_none() => Disabled("not a resource: select one under its charm"),
+        Some(row) if row.resource().is_none() => Disabled("select a resource below its charm"),
         Some(_) => online(model),
     }
 }
@@ -60,14 +60,12 @@ pub(super) fn release(model: &Model) -> Availability {
     };
     match &row.what {
         charms::What::Revision { refusal: Some(_), .. } => {
-            Disabled("the store does not let this revision be released")
+            Disabled("Charmhub does not allow this revision to be released")
         }
-        charms::What::Problem(_) | charms::What::Charm(None) => {
-            Disabled("nothing is known of this charm yet")
-        }
+        charms::What::Problem(_) | charms::What::Charm(None) => Disabled("this charm was not read yet"),
         charms::What::Resource { newest: None, .. } => Disabled("this resource has no revision yet"),
         _ if releases::releasable(model, &row.charm).is_empty() => {
-            Disabled("the store lets no revision of it be released")
+            Disabled("Charmhub allows no revision of this charm to be released")
         }
         _ => online(model),
     }
@@ -76,7 +74,7 @@ pub(super) fn release(model: &Model) -> Availability {
 pub(super) fn unfold(model: &Model) -> Availability {
     match model.panes.charms.selected().map(charms::Row::stem) {
         Some(Some(_)) => Enabled,
-        Some(None) => Disabled("nothing is known of this charm yet"),
+        Some(None) => Disabled("this charm was not read yet"),
         None => Disabled("nothing is selected"),
     }
 }
@@ -97,7 +95,7 @@ pub(super) fn image(model: &Model) -> Availability {
         return Disabled("nothing is selected");
     }
     if images::selected(model).is_empty() {
-        return Disabled("no image is known behind this row");
+        return Disabled("this row has no known image");
     }
     online(model)
 }
@@ -119,8 +117,8 @@ pub(super) fn planned_image(model: &Model) -> Availability {
 
 pub(super) fn upload_accept(model: &Model) -> Availability {
     match typed(model) {
-        None => Disabled("nothing is typed yet"),
-        Some(Err(_)) => Disabled("this cannot be uploaded: see below the line"),
+        None => Disabled("type a file or an image first"),
+        Some(Err(_)) => Disabled("this cannot be uploaded; the reason is below the field"),
         Some(Ok(_)) => online(model),
     }
 }
@@ -146,7 +144,7 @@ pub(super) fn upload_tags(model: &Model) -> Availability {
     match &model.modal {
         Some(Modal::Upload(dialog)) if dialog.images == Some(false) => Hidden,
         Some(Modal::Upload(dialog)) if tags::of_upload(model, dialog).is_none() => {
-            Disabled("type the name of a repository first")
+            Disabled("type a repository name first")
         }
         _ => online(model),
     }
@@ -155,7 +153,7 @@ pub(super) fn upload_tags(model: &Model) -> Availability {
 pub(super) fn upload_known(model: &Model) -> Availability {
     match &model.modal {
         Some(Modal::Upload(dialog)) if uploads::known(model, dialog).is_empty() => {
-            Disabled("nothing known goes with this")
+            Disabled("no suggestion matches")
         }
         _ => Enabled,
     }
@@ -167,7 +165,7 @@ pub(super) fn upload_look(model: &Model) -> Availability {
         (_, Some(Ok(crate::plan::Content::Digest { .. } | crate::plan::Content::From { .. }))) => {
             online(model)
         }
-        _ => Disabled("no image is named yet"),
+        _ => Disabled("type an image first"),
     }
 }
 
@@ -184,7 +182,7 @@ fn seen(model: &Model) -> Option<(&images::Image, Option<&images::Seen>)> {
 pub(super) fn mark(model: &Model) -> Availability {
     match seen(model) {
         Some((_, Some(_))) => Enabled,
-        _ => Disabled("it has not been looked at yet"),
+        _ => Disabled("the image was not read yet"),
     }
 }
 
@@ -193,10 +191,10 @@ pub(super) fn diff(model: &Model) -> Availability {
         (Some((dialog, _)), _) if dialog.diff => Enabled,
         (_, None) => Disabled("mark another image first"),
         (Some((_, Some(seen))), Some((_, marked))) if seen.detail.source == marked.source => {
-            Disabled("this is the marked image itself")
+            Disabled("this is the marked image")
         }
         (Some((_, Some(_))), Some(_)) => Enabled,
-        _ => Disabled("it has not been looked at yet"),
+        _ => Disabled("the image was not read yet"),
     }
 }
 
@@ -206,7 +204,7 @@ pub(super) fn look_again(model: &Model) -> Availability {
         Some((dialog, _)) => {
             let fetched = model.images.fetched.get(&dialog.look);
             if fetched.is_some_and(|fetched| fetched.in_flight.is_some()) {
-                Disabled("it is being looked at")
+                Disabled("the image is still being read")
             } else {
                 online(model)
             }
@@ -225,7 +223,7 @@ pub(super) const fn always(_: &Model) -> Availability {
 
 pub(super) const fn refresh(model: &Model) -> Availability {
     if model.refresh.in_flight.is_some() {
-        Disabled("a refresh is under way")
+        Disabled("a refresh is in progress")
     } else {
         Enabled
     }
@@ -237,11 +235,11 @@ pub(super) const fn tour(model: &Model) -> Availability {
 
 pub(super) fn publish(model: &Model) -> Availability {
     if model.workspace().fed_charms().next().is_none() {
-        return Disabled("no charm of this workspace takes an image from a release");
+        return Disabled("no charm in this workspace uses an image of a release");
     }
     match model.panes.releases.selected() {
         Some(_) => Enabled,
-        None if model.refresh.in_flight.is_some() => Disabled("releases are still being looked at"),
+        None if model.refresh.in_flight.is_some() => Disabled("releases are still being read"),
         None => Disabled("no release is selected"),
     }
 }
@@ -261,7 +259,7 @@ pub(super) fn open(model: &Model) -> Availability {
 
 pub(super) fn open_run(model: &Model) -> Availability {
     if model.panes.activity.is_empty() && !model.panes.activity.on_banner() {
-        Disabled("there is no run yet")
+        Disabled("there are no runs yet")
     } else {
         Enabled
     }
@@ -284,7 +282,7 @@ pub(super) fn browse(model: &Model) -> Availability {
     if has_page {
         Enabled
     } else {
-        Disabled("there is no page for this")
+        Disabled("this row has no page")
     }
 }
 
@@ -295,7 +293,7 @@ pub(super) fn rotate(model: &Model) -> Availability {
         .iter()
         .all(|token| token.targets.is_empty())
     {
-        Disabled("this workspace names no secret to rotate")
+        Disabled("this workspace has no secrets to rotate")
     } else {
         Enabled
     }
@@ -307,18 +305,18 @@ pub(super) fn revoke(model: &Model) -> Availability {
     let several = !list.marked().is_empty();
     if chosen.iter().any(|row| row.facts.revoked_at.is_some()) {
         Disabled(if several {
-            "a marked session was revoked already"
+            "a marked session is already revoked"
         } else {
-            "this session was revoked already"
+            "this session is already revoked"
         })
     } else if chosen.iter().any(|row| row.in_use) {
         Disabled(if several {
-            "windlass itself uses a marked session; remove its mark first"
+            "windlass uses a marked session; unmark it first"
         } else {
-            "windlass itself uses this session; sign in again first"
+            "windlass uses this session; sign in again first"
         })
     } else if chosen.is_empty() {
-        Disabled("select one of the sessions first")
+        Disabled("select a session first")
     } else {
         Enabled
     }
@@ -327,7 +325,7 @@ pub(super) fn revoke(model: &Model) -> Availability {
 pub(super) fn mark_session(model: &Model) -> Availability {
     match model.panes.credentials.selected() {
         Some(credentials::Row::Session(_)) => Enabled,
-        _ => Disabled("only sessions are marked: several can be revoked at once"),
+        _ => Disabled("only sessions can be marked, to revoke several at once"),
     }
 }
 
@@ -353,7 +351,7 @@ pub(super) fn secrets_out(model: &Model) -> Availability {
 
 pub(super) fn keep_elsewhere(model: &Model) -> Availability {
     if model.setting.demo {
-        return Disabled("the demo world leaves your keyring alone");
+        return Disabled("the demo environment does not use your keyring");
     }
     change(model)
 }
@@ -380,9 +378,7 @@ pub(super) fn run_sign_in(model: &Model) -> Availability {
 
 pub(super) fn run_browse(model: &Model) -> Availability {
     match &model.screen {
-        Screen::Run(running) if running::page(model, running).is_none() => {
-            Disabled("there is no page for this step")
-        }
+        Screen::Run(running) if running::page(model, running).is_none() => Disabled("this step has no page"),
         Screen::Run(_) => Enabled,
         _ => Hidden,
     }
@@ -426,7 +422,7 @@ pub(super) fn text_sign_in(model: &Model) -> Availability {
 pub(super) fn sign_in_accept(model: &Model) -> Availability {
     match &model.modal {
         Some(Modal::SignIn(dialog)) if dialog.in_flight.is_some() => {
-            Disabled("Ubuntu One has not answered yet")
+            Disabled("Ubuntu One has not responded yet")
         }
         Some(Modal::SignIn(_)) if model.setting.read_only => Disabled(READ_ONLY),
         _ => Enabled,
@@ -436,7 +432,7 @@ pub(super) fn sign_in_accept(model: &Model) -> Availability {
 pub(super) fn sorted(model: &Model) -> Availability {
     match panes::sorting(&model.panes, model.pane) {
         Some(_) => Enabled,
-        None => Disabled("the rows have their usual order"),
+        None => Disabled("the rows have their default order"),
     }
 }
 
@@ -505,8 +501,8 @@ pub(super) fn cancel(model: &Model) -> Availability {
     match &model.screen {
         Screen::Run(running) => match running::state(model, &running.run) {
             State::Running if model.live.contains_key(&running.run) => Enabled,
-            State::Running => Disabled("another process works on this run"),
-            State::Stopping => Disabled("it was asked to stop; what is under way ends first"),
+            State::Running => Disabled("another process is applying this run"),
+            State::Stopping => Disabled("the run is being cancelled; the current step finishes first"),
             State::Queued
             | State::Asks
             | State::Ended(_)
@@ -528,14 +524,14 @@ pub(super) fn of_review(model: &Model, answer: impl Fn(&review::Review) -> Avail
 pub(super) fn confirm(model: &Model) -> Availability {
     of_review(model, |review| {
         if review.starting.is_some() {
-            return Disabled("the run is being started");
+            return Disabled("the run is starting");
         }
         if review.in_flight.is_some() {
-            return Disabled("the plan is still being made");
+            return Disabled("planning is not finished");
         }
         match &review.plan {
             None => Disabled("there is no plan to confirm"),
-            Some(plan) if plan.nothing_to_do() => Disabled("nothing is left to do"),
+            Some(plan) if plan.nothing_to_do() => Disabled("nothing to do"),
             Some(_) if model.setting.read_only => Disabled(READ_ONLY),
             Some(_) => Enabled,
         }
@@ -548,7 +544,7 @@ pub(super) fn change(model: &Model) -> Availability {
 
 pub(super) const fn may_change(review: &review::Review) -> Availability {
     if review.starting.is_some() {
-        Disabled("the run is being started")
+        Disabled("the run is starting")
     } else {
         Enabled
     }

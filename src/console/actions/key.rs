@@ -113,9 +113,10 @@ pub struct Chord {
 }
 
 /// How keys are written; part of the message about an invalid one.
-pub const WRITTEN: &str = "a key is one character (p, P, ?), ctrl- and a small letter (ctrl-r; not i, m, z), \
-    f1 to f12, or one of enter, esc, tab, shift-tab, space, up, down, left, right, home, end, pgup, pgdn, \
-    backspace, delete; two keys after each other are written with a space between: g r";
+pub const WRITTEN: &str = "a key is one character (p, P, ?), ctrl- and a small letter (ctrl-r; not \
+    i, m, z), f1 to f12, or one of enter, esc, tab, shift-tab, space, up, down, left, right, \
+    home, end, pgup, pgdn, backspace, delete; for two keys in sequence, write a space between \
+    them: g r";
 
 impl Chord {
     /// Returns a chord of one key.

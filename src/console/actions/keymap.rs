@@ -69,8 +69,8 @@ impl Keymap {
                 let name = spec.id.name();
                 faults.push(
                     wish.place
-                        .problem(format!("{name} cannot be left without a key"))
-                        .hint("without it there would be no way on or out; name another key instead"),
+                        .problem(format!("action {name} needs a key"))
+                        .hint("name at least one key"),
                 );
             }
             keymap.keys.insert(spec.id, keys);
@@ -90,13 +90,13 @@ impl Keymap {
                 None => Problem::new(crate::domain::Kind::Internal, text),
             };
             faults.push(fault.hint(format!(
-                "give {} or {} another key, or none: {} = []",
+                "change the key of {} or {}, or remove one: {} = []",
                 one.name(),
                 other.name(),
                 one.name()
             )));
         }
-        let several = |count| format!("{count} faults in [keys]");
+        let several = |count| format!("{count} problems in [keys]");
         combined(faults, several).map_or(Ok(keymap), Err)
     }
 
@@ -116,12 +116,23 @@ impl Keymap {
         keys.join(", ")
     }
 
-    /// Returns what an action's key does, in a few words: `esc leaves`. An action without a key is
-    /// named by its title, as in the palette.
+    /// Returns how to use an action: `press esc to leave`. An action without a key is named by its
+    /// title, as in the palette.
     pub fn hint(&self, id: ActionId, does: &str) -> String {
         match self.keys(id).first() {
-            Some(chord) => format!("{chord} {does}"),
-            None => format!("'{}' {does}", super::spec(id).map_or("", |spec| spec.title)),
+            Some(chord) => format!("press {chord} to {does}"),
+            None => format!(
+                "use '{}' to {does}",
+                super::spec(id).map_or("", |spec| spec.title)
+            ),
+        }
+    }
+
+    /// Returns the same in fewer columns: `esc: leave`.
+    pub fn brief(&self, id: ActionId, does: &str) -> String {
+        match self.keys(id).first() {
+            Some(chord) => format!("{chord}: {does}"),
+            None => format!("'{}': {does}", super::spec(id).map_or("", |spec| spec.title)),
         }
     }
 
@@ -207,12 +218,12 @@ impl std::fmt::Display for Conflict {
         let place = self.scope.title();
         match self.kind {
             Clash::Same(chord) => {
-                write!(f, "the key {chord} would mean both {one} and {other} ({place})")
+                write!(f, "key {chord} is used by both {one} and {other} ({place})")
             }
             Clash::Prefix(prefix) => write!(
                 f,
-                "the key {prefix} cannot both mean something alone and begin another key: {one} and {other} \
-                 ({place})"
+                "key {prefix} is used alone and as the start of another key: {one} and {other} \
+                ({place})"
             ),
         }
     }
@@ -236,12 +247,12 @@ fn named(wish: &KeyWish) -> Result<&'static ActionSpec, Problem> {
     let names: Vec<String> = near.into_iter().take(3).map(|(_, name)| name).collect();
     let problem = wish
         .place
-        .problem(format!("there is no action '{}'", Outside::new(&wish.action)));
-    let all = "'windlass generate keys' lists every action with its name";
+        .problem(format!("unknown action '{}'", Outside::new(&wish.action)));
+    let all = "list all actions: windlass generate keys";
     Err(if names.is_empty() {
         problem.hint(all)
     } else {
-        problem.hint(format!("nearest: {}; {all}", names.join(", ")))
+        problem.hint(format!("did you mean {}? {all}", names.join(", ")))
     })
 }
 
@@ -250,7 +261,7 @@ fn read(wish: &KeyWish, spec: &ActionSpec, text: &str) -> Result<Chord, Problem>
     let Some(chord) = Chord::parse(text) else {
         return Err(wish
             .place
-            .problem(format!("no key is called '{}'", Outside::new(text)))
+            .problem(format!("invalid key '{}'", Outside::new(text)))
             .hint(WRITTEN));
     };
     let types = |key: Key| dialogs::edit(&mut Input::default(), key);
@@ -258,8 +269,13 @@ fn read(wish: &KeyWish, spec: &ActionSpec, text: &str) -> Result<Chord, Problem>
         let name = spec.id.name();
         return Err(wish
             .place
-            .problem(format!("{chord} cannot mean {name}: it is typed into a field there"))
-            .hint("take enter, esc, tab, shift-tab, up, down, pgup, pgdn, f1 to f12 or a ctrl- key that edits nothing"));
+            .problem(format!(
+                "{chord} cannot be the key of {name}: it edits the text field"
+            ))
+            .hint(
+                "use enter, esc, tab, shift-tab, up, down, pgup, pgdn, f1 to f12 or a ctrl- key \
+                that edits nothing",
+            ));
     }
     Ok(chord)
 }

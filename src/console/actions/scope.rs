@@ -86,19 +86,19 @@ impl Scope {
     /// Returns its title.
     pub fn title(self) -> String {
         let name = match self {
-            Self::Always => "Wherever one is",
+            Self::Always => "Everywhere, dialogs included",
             Self::Everywhere => "Every screen",
             Self::Panes => "Every pane",
             Self::Pane(pane) => return format!("Pane {}", pane.title()),
-            Self::Filter => "While a filter is typed",
-            Self::Find => "While words to search for are typed",
+            Self::Filter => "Filter field",
+            Self::Find => "Search field",
             Self::ReviewOf(sort) => return format!("Review: {}", about(sort)),
             Self::Review => "Every review",
-            Self::Run => "Screen of a run",
+            Self::Run => "Run screen",
             Self::Palette => "Palette",
             Self::Help => "Help",
             Self::Text => "Details and problems",
-            Self::Prompt => "A field with a question",
+            Self::Prompt => "Input field",
             Self::SignIn => "Dialog: sign-in",
             Self::Upload => "Dialog: upload",
             Self::Tags => "Tags of a repository",
@@ -106,10 +106,10 @@ impl Scope {
             Self::Promote => "Dialog: promotion",
             Self::Workflows => "Dialog: workflows",
             Self::Form => "Form of a workflow",
-            Self::Choose => "A choice between a few things",
-            Self::Image => "An image looked at closely",
-            Self::Stop => "Question: stop the run?",
-            Self::Leave => "Question: leave while a run goes on?",
+            Self::Choose => "Choice",
+            Self::Image => "Image details",
+            Self::Stop => "Question: cancel the run?",
+            Self::Leave => "Question: leave while a run is in progress?",
         };
         name.to_owned()
     }
@@ -120,7 +120,7 @@ const fn about(sort: Sort) -> &'static str {
         Sort::Publish => "publish",
         Sort::Rotate => "rotation",
         Sort::SignIn => "sign-in",
-        Sort::Revoke => "end of sessions",
+        Sort::Revoke => "revocation",
         Sort::Single => "upload, copy, release or close",
         Sort::Promote => "promotion",
         Sort::Rollback => "rollback",

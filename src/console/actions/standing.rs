@@ -27,7 +27,7 @@ pub(super) fn promote_channel(model: &Model) -> Availability {
 
 pub(super) fn hold(model: &Model) -> Availability {
     let reason = if model.workspace().bundle.is_none() {
-        Some("a hold is a tag of the bundle's repository, and this workspace names none")
+        Some("this workspace has no bundle repository to store a hold in")
     } else if model.panes.releases.selected().is_none() {
         Some("no release is selected")
     } else {
@@ -78,10 +78,7 @@ pub(super) fn without(model: &Model) -> Availability {
 
 pub(super) fn workflows(model: &Model) -> Availability {
     let reason = model.workspace().bundle.is_none();
-    unless(
-        model,
-        reason.then_some("this workspace names no repository of a bundle"),
-    )
+    unless(model, reason.then_some("this workspace has no bundle repository"))
 }
 
 fn dialog(model: &Model) -> Option<&Workflows> {
@@ -103,15 +100,15 @@ pub(super) fn workflow_log(model: &Model) -> Availability {
     match dialog(model) {
         Some(dialog) if dialog.shown.is_none() => Hidden,
         Some(dialog) if flows::next_job(model, dialog).is_some() => online(model),
-        _ => Disabled("none of its jobs is known yet"),
+        _ => Disabled("no jobs were read yet"),
     }
 }
 
 pub(super) fn workflow_repeat(model: &Model) -> Availability {
     match dialog(model).and_then(|dialog| flows::run(model, dialog)) {
         None => Disabled("select a run"),
-        Some(run) if !run.ended() => Disabled("it goes on still"),
-        Some(run) if run.ended_well() => Disabled("none of its jobs failed"),
+        Some(run) if !run.ended() => Disabled("the run is still in progress"),
+        Some(run) if run.ended_well() => Disabled("no job of this run failed"),
         Some(_) => online(model),
     }
 }
@@ -119,14 +116,14 @@ pub(super) fn workflow_repeat(model: &Model) -> Availability {
 pub(super) fn workflow_stop(model: &Model) -> Availability {
     match dialog(model).and_then(|dialog| flows::run(model, dialog)) {
         None => Disabled("select a run"),
-        Some(run) if run.ended() => Disabled("it has ended"),
+        Some(run) if run.ended() => Disabled("the run has ended"),
         Some(_) => online(model),
     }
 }
 
 pub(super) fn workflows_again(model: &Model) -> Availability {
     match dialog(model) {
-        Some(dialog) if dialog.in_flight.is_some() => Disabled("it is being looked at"),
+        Some(dialog) if dialog.in_flight.is_some() => Disabled("GitHub is still being read"),
         _ => online(model),
     }
 }

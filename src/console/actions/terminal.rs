@@ -6,7 +6,7 @@ use crate::console::dialogs::Modal;
 
 pub(super) fn split(model: &Model) -> Availability {
     if model.split.is_usual() {
-        Disabled("the panes have their usual sizes")
+        Disabled("the panes have their default sizes")
     } else {
         Enabled
     }
@@ -15,8 +15,8 @@ pub(super) fn split(model: &Model) -> Availability {
 pub(super) const fn settings(model: &Model) -> Availability {
     match model.setting.wishes.file {
         Some(_) => Enabled,
-        None if model.setting.demo => Disabled("the demo world has no settings of its own"),
-        None => Disabled("there is no home folder to keep settings in"),
+        None if model.setting.demo => Disabled("the demo environment has no settings file"),
+        None => Disabled("no home directory was found for the settings file"),
     }
 }
 

@@ -155,7 +155,10 @@ fn sessions(model: &Model) -> Vec<Known> {
     rows.filter_map(|row| match row {
         credentials::Row::Session(session) => {
             let who = session.facts.description.as_ref().map_or("", Outside::as_str);
-            Some(one(&session.facts.id, format!("{}  {who}", session.word())))
+            Some(one(
+                &session.facts.id,
+                format!("{}  {who}", session.state().word()),
+            ))
         }
         _ => None,
     })

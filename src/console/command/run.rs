@@ -49,10 +49,7 @@ fn performed(model: &mut Model, id: ActionId, words: &[String]) -> Result<Vec<Ef
         ActionId::Resume => {
             let run = RunId(word(0).to_owned());
             if model.record(&run).is_none() {
-                return Err(Problem::new(
-                    Kind::Usage,
-                    format!("there is no run {run} in the journal"),
-                ));
+                return Err(Problem::new(Kind::Usage, format!("no run {run} in the journal")));
             }
             ask_resume(model, &run);
             return Ok(Vec::new());
@@ -109,8 +106,13 @@ fn intent<'w>(model: &Model, id: ActionId, word: &impl Fn(usize) -> &'w str) -> 
             let resource: ResourceName = word(1).parse()?;
             let images = charms::holds_images(model.workspace(), &model.snapshot, &charm, &resource);
             let content = upload::read(&model.setting, &resource, images, word(2));
-            let content =
-                content.unwrap_or_else(|| Err(Problem::new(Kind::Usage, "nothing to upload is named")))?;
+            let content = content.unwrap_or_else(|| {
+                Err(Problem::new(
+                    Kind::Usage,
+                    "name a file or an image \
+                    to upload",
+                ))
+            })?;
             Intent::Upload(UploadIntent {
                 charm,
                 resource,
@@ -120,6 +122,6 @@ fn intent<'w>(model: &Model, id: ActionId, word: &impl Fn(usize) -> &'w str) -> 
         ActionId::Revoke => Intent::Revoke(RevokeIntent {
             sessions: [SessionId::new(word(0))].into(),
         }),
-        _ => return Err(Problem::new(Kind::Internal, format!("{id:?} takes no words"))),
+        _ => return Err(Problem::new(Kind::Internal, format!("{id:?} takes no arguments"))),
     })
 }

@@ -51,7 +51,7 @@ impl Line {
     pub fn problem(problem: &Problem) -> Vec<Self> {
         let mut lines = vec![Self::text(problem.summary.to_string(), Tone::Bad)];
         for cause in &problem.causes {
-            lines.push(Self::of("because", cause.to_string(), Tone::Plain));
+            lines.push(Self::of("cause", cause.to_string(), Tone::Plain));
         }
         for hint in &problem.hints {
             lines.push(Self::of("what to do", hint.to_string(), Tone::Accent));
@@ -64,7 +64,7 @@ impl Line {
             ));
         }
         if let Some(id) = &problem.request_id {
-            lines.push(Self::of("request", id.to_string(), Tone::Dim));
+            lines.push(Self::of("request ID", id.to_string(), Tone::Dim));
         }
         lines
     }

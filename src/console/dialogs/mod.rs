@@ -133,7 +133,7 @@ impl Text {
             self.width = width;
             self.lines = self.source.iter().flat_map(|line| line.wrap(width)).collect();
             if self.sign_in {
-                let hint = keymap.hint(ActionId::TextSignIn, "signs in and comes back");
+                let hint = keymap.hint(ActionId::TextSignIn, "sign in and return here");
                 self.lines
                     .extend(Line::of("here", hint, Tone::Accent).wrap(width));
             }

@@ -27,7 +27,7 @@ const KEYS: usize = 22;
 /// Draws the palette.
 pub fn draw_palette(model: &Model, dialog: &Palette, frame: &mut Frame, drawn: &mut Drawn) {
     let listed = palette::listed(model, dialog);
-    let inner = frame_of(model, "Palette: what do you want to do?", frame, drawn);
+    let inner = frame_of(model, "Palette: find an action", frame, drawn);
     field(model, &dialog.input, inner, frame);
     let specs = listed.iter().filter_map(|entry| match entry {
         PaletteEntry::Action(spec) => Some(*spec),
@@ -45,7 +45,9 @@ pub fn draw_palette(model: &Model, dialog: &Palette, frame: &mut Frame, drawn: &
                 cells.put(spec.title, TITLE, tone(model, spec));
                 cells.put(&model.setting.keymap.shown(spec.id), keys + 1, Tone::Accent);
                 cells.push(match spec.standing(model) {
-                    Availability::Disabled(reason) => Piece::new(format!("not now: {reason}"), Tone::Dim),
+                    Availability::Disabled(reason) => {
+                        Piece::new(format!("not available: {reason}"), Tone::Dim)
+                    }
                     _ => Piece::new(spec.help, Tone::Dim),
                 });
             }
@@ -70,7 +72,7 @@ pub fn draw_palette(model: &Model, dialog: &Palette, frame: &mut Frame, drawn: &
 fn synopsis(model: &Model, typed: &Typed, inner: Rect, frame: &mut Frame) {
     let takes: Vec<&str> = typed.spec.takes.iter().map(|param| param.name()).collect();
     let next = match typed.param() {
-        Some(param) if typed.current.is_empty() => format!("{} comes next", param.name()),
+        Some(param) if typed.current.is_empty() => format!("next: {}", param.name()),
         _ => String::new(),
     };
     let texts = [
@@ -116,7 +118,7 @@ pub fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Dr
         cells.put(&model.setting.keymap.shown(spec.id), keys + 1, Tone::Accent);
         cells.put(spec.title, TITLE, tone(model, spec));
         if let Availability::Disabled(reason) = spec.standing(model) {
-            cells.push(Piece::new(format!("not now: {reason}"), Tone::Dim));
+            cells.push(Piece::new(format!("not available: {reason}"), Tone::Dim));
         } else {
             if spec.risk != Risk::Read {
                 cells.push(Piece::new("writes  ", Tone::Warn));
@@ -193,17 +195,17 @@ pub(crate) fn entry(
 fn below(model: &Model, spec: Option<&'static ActionSpec>, inner: Rect, frame: &mut Frame) {
     let Some(spec) = spec else {
         let rect = Rect::new(inner.x, inner.y + 1, inner.width, 1.min(inner.height));
-        let pieces = vec![Piece::new(" nothing here is called so", Tone::Dim)];
+        let pieces = vec![Piece::new(" no action matches", Tone::Dim)];
         return view::line(model, frame, rect, pieces, false);
     };
     let (said, tone) = match spec.standing(model) {
-        Availability::Disabled(reason) => (format!("not now: {reason}"), Tone::Warn),
+        Availability::Disabled(reason) => (format!("not available: {reason}"), Tone::Warn),
         _ => (spec.help.to_owned(), Tone::Accent),
     };
     let room = usize::from(inner.width.saturating_sub(2));
     let command = match actions::twin(model, spec) {
         Some(command) => format!("same as: {command}"),
-        None => "no command: it touches the screen only".to_owned(),
+        None => "no equivalent command: it only changes the screen".to_owned(),
     };
     let sentence = words::wrap(&said, room)
         .into_iter()

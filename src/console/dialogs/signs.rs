@@ -35,29 +35,20 @@ const fn word(word: &'static str, meaning: &'static str) -> Sign {
 /// Every sign.
 pub const SIGNS: [Sign; 28] = [
     glyph(Glyph::Known, "the service answered the last refresh"),
-    glyph(
-        Glyph::Stale,
-        "an older answer is shown: the last refresh failed in part",
-    ),
+    glyph(Glyph::Stale, "older data: the last refresh failed in part"),
     glyph(Glyph::Unknown, "not read yet, or not available"),
-    glyph(Glyph::Done, "done, or as it should be"),
+    glyph(Glyph::Done, "done, or up to date"),
     glyph(Glyph::Failed, "failed"),
     glyph(Glyph::Stopped, "cancelled"),
     glyph(Glyph::Running, "running"),
-    glyph(
-        Glyph::Waiting,
-        "not begun; between two facts it only separates them",
-    ),
+    glyph(Glyph::Waiting, "not started; between two values, a separator"),
     glyph(Glyph::Warning, "a warning; open the row for its text"),
-    glyph(Glyph::Held, "held: publish --new leaves this release out"),
+    glyph(Glyph::Held, "held: publish --new skips this release"),
     glyph(Glyph::Nothing, "nothing there, or skipped"),
     glyph(Glyph::Cursor, "the selected row"),
     glyph(Glyph::Arrow, "before and after a change"),
-    glyph(Glyph::Ascending, "rows sorted by this column, the least first"),
-    glyph(
-        Glyph::Descending,
-        "rows sorted by this column, the greatest first",
-    ),
+    glyph(Glyph::Ascending, "sorted by this column, smallest first"),
+    glyph(Glyph::Descending, "sorted by this column, largest first"),
     glyph(Glyph::Marked, "a marked row"),
     word("new", "selected by the workspace's rule and not published"),
     word(
@@ -66,7 +57,7 @@ pub const SIGNS: [Sign; 28] = [
     ),
     word(
         "partly",
-        "published in part; open the release for what is missing",
+        "published in part; open the release to see what is missing",
     ),
     word("= NAME", "has the same images as release NAME"),
     word("phantom", "a marker branch without an upstream release"),
@@ -77,14 +68,14 @@ pub const SIGNS: [Sign; 28] = [
         "evidence?",
         "marker branch and channels disagree; open the release",
     ),
-    word("+1", "one more change that has no room; open the row"),
+    word("+1", "one more change that does not fit; open the row"),
     Sign {
         text: SignText::Bars,
-        meaning: "cadence: releases per month, the newest at the right",
+        meaning: "cadence: releases per month, newest on the right",
     },
     Sign {
         text: SignText::Lane,
-        meaning: "channel history: served, and not served",
+        meaning: "channel history: open, and closed",
     },
 ];
 

@@ -32,26 +32,29 @@ pub fn draw(model: &Model, modal: &Modal, frame: &mut Frame, drawn: &mut Drawn) 
         Modal::Stop(_) => question(
             model,
             frame,
-            "Stop the run?",
+            "Cancel the run?",
             &[
-                "What is under way ends first. It answers one of three things: stopped,",
-                "finished anyway, or unknown: then resume looks before anything is repeated.",
+                "The current step finishes first. The run then ends as cancelled, finished",
+                "anyway, or unknown; resuming it checks the current state first.",
             ],
             &answers(model, [Id::StopYes, Id::StopNo]),
         ),
         Modal::Leave => {
             let queued = model.queue.waiting().len();
             let dropped = format!(
-                "{}: leaving drops {}, and nothing of it was started.",
-                words::count(queued, "confirmed plan waits", "confirmed plans wait"),
+                "{} and not started; leaving removes {}.",
+                words::count(queued, "confirmed plan is queued", "confirmed plans are queued"),
                 if queued == 1 { "it" } else { "them" }
             );
-            let stops = "The run is asked to stop, and windlass leaves when it has.";
-            let later = "What is missing then can be finished with windlass resume.";
+            let stops = "The run is cancelled, and windlass exits when it has ended.";
+            let later = "Finish the missing steps later with windlass resume.";
             let (title, lines): (_, &[&str]) = match (model.busy(), queued > 0) {
-                (false, _) => ("Plans wait. Leave?", &[&dropped]),
-                (true, true) => ("A run goes on, and plans wait. Leave?", &[stops, later, &dropped]),
-                (true, false) => ("A run goes on. Leave?", &[stops, later]),
+                (false, _) => ("Plans are queued. Leave?", &[&dropped]),
+                (true, true) => (
+                    "A run is in progress and plans are queued. Leave?",
+                    &[stops, later, &dropped],
+                ),
+                (true, false) => ("A run is in progress. Leave?", &[stops, later]),
             };
             let answers = answers(model, [Id::LeaveYes, Id::LeaveNo]);
             question(model, frame, title, lines, &answers);
@@ -182,7 +185,7 @@ fn draw_choose(model: &Model, choose: &Choose, frame: &mut Frame, drawn: &mut Dr
 fn answers(model: &Model, ids: [Id; 2]) -> String {
     let said = ids.map(|id| {
         let title = actions::spec(id).map_or("", |spec| spec.title);
-        model.setting.keymap.hint(id, title)
+        model.setting.keymap.brief(id, title)
     });
     said.join("    ")
 }

@@ -16,7 +16,7 @@ pub(super) fn lines(before: (&str, &ImageDetail), after: (&str, &ImageDetail), a
     }
     lines.push(Line::blank());
     if found.same {
-        lines.push(Line::text("They are the same, down to the digest.", Tone::Good));
+        lines.push(Line::text("Identical: the same digest.", Tone::Good));
         return lines;
     }
     for (label, platforms) in [("only from", &found.only_before), ("only to", &found.only_after)] {
@@ -33,12 +33,12 @@ pub(super) fn lines(before: (&str, &ImageDetail), after: (&str, &ImageDetail), a
 fn one_platform(diff: &PlatformDiff, arrow: &str, lines: &mut Vec<Line>) {
     lines.push(Line::heading(diff.platform.to_string()));
     if diff.same_config {
-        let text = "The config is the same: the same image, however it is packed.";
+        let text = "Same config: the same image, packed differently.";
         lines.push(Line::text(text, Tone::Good));
     }
     let sum = |layers: &[Layer]| -> u64 { layers.iter().map(|layer| layer.size).sum() };
     let text = format!(
-        "{} in common ({}), {} gone ({}), {} new ({})",
+        "{} in common ({}), {} removed ({}), {} added ({})",
         diff.shared.len(),
         words::bytes(sum(&diff.shared)),
         diff.removed.len(),

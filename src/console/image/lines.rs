@@ -24,13 +24,16 @@ pub(super) fn lines(model: &Model, look: &Look) -> Vec<Line> {
     let fetched = model.images.fetched.get(look).unwrap_or(&unknown);
     let mut lines = Vec::new();
     if fetched.in_flight.is_some() {
-        lines.push(Line::text("looking at its manifest and config …", Tone::Accent));
+        lines.push(Line::text("reading its manifest and config …", Tone::Accent));
     }
     if let Some(problem) = &fetched.problem {
         lines.extend(Line::problem(problem));
         lines.push(Line::of(
             "here",
-            model.setting.keymap.hint(ActionId::ImageAgain, "looks again"),
+            model
+                .setting
+                .keymap
+                .hint(ActionId::ImageAgain, "read the image again"),
             Tone::Accent,
         ));
     }
@@ -45,7 +48,7 @@ pub(super) fn lines(model: &Model, look: &Look) -> Vec<Line> {
     let there = match &seen.there {
         There::NotAsked => None,
         There::Unknown(problem) => {
-            let text = format!("could not be told: {}", problem.summary);
+            let text = format!("unknown: {}", problem.summary);
             lines.push(Line::of("to send", text, Tone::Warn));
             None
         }
@@ -59,7 +62,7 @@ pub(super) fn lines(model: &Model, look: &Look) -> Vec<Line> {
     };
     if let Some(at) = fetched.at {
         let text = format!("{} UTC", words::minute(at));
-        lines.push(Line::of("looked at", text, Tone::Dim));
+        lines.push(Line::of("read at", text, Tone::Dim));
     }
     for platform in &detail.platforms {
         let told = platform.image.digest == detail.digest;
@@ -84,13 +87,13 @@ fn head(model: &Model, look: &Look, detail: &ImageDetail, lines: &mut Vec<Line>)
     lines.push(Line::of("image", detail.source.to_string(), Tone::Plain));
     let releases = releases(model, look, detail);
     lines.push(if releases.is_empty() {
-        Line::of("release", "none that is known names it", Tone::Dim)
+        Line::of("release", "not named by any known release", Tone::Dim)
     } else {
         Line::of("release", releases.join(", "), Tone::Good)
     });
     let behind = behind(model, detail);
     if !behind.is_empty() {
-        lines.push(Line::of("behind", behind.join(", "), Tone::Plain));
+        lines.push(Line::of("contained in", behind.join(", "), Tone::Plain));
     }
     let platforms: Vec<String> = detail
         .platforms
@@ -253,8 +256,8 @@ fn layer_words(look: &Appearance, layer: &Layer, largest: u64, there: Option<&BT
     let arrow = look.glyph(Glyph::Arrow);
     let done = look.glyph(Glyph::Done);
     let standing = match there {
-        _ if layer.foreign => "  kept elsewhere, never sent".to_owned(),
-        Some(there) if there.contains(&layer.digest) => format!("  {done} there"),
+        _ if layer.foreign => "  stored elsewhere, never sent".to_owned(),
+        Some(there) if there.contains(&layer.digest) => format!("  {done} present"),
         Some(_) => format!("  {arrow} to send"),
         None => String::new(),
     };

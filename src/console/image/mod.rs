@@ -58,7 +58,7 @@ impl Look {
                 revision,
             } => format!("{resource} {revision} of {charm}"),
             Wanted::From(source) => source.to_string(),
-            Wanted::Planned => "The image of this plan".to_owned(),
+            Wanted::Planned => "Image of this plan".to_owned(),
         }
     }
 }

@@ -62,7 +62,7 @@ impl Share {
     /// Describes what must be sent.
     pub fn words(&self) -> String {
         format!(
-            "{}: {} of {} are there already",
+            "{}: {} of {} already present",
             words::bytes(self.to_send),
             self.layers_there,
             words::count(self.layers, "layer", "layers")
@@ -72,7 +72,7 @@ impl Share {
     /// Returns the bar with its numbers.
     pub fn picture(&self, look: &Look, columns: usize) -> String {
         format!(
-            "{} {} there, {} to send",
+            "{} {} present, {} to send",
             self.bar(look, columns),
             words::bytes(self.there),
             words::bytes(self.to_send)

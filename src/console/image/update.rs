@@ -110,7 +110,7 @@ pub fn open_selected(model: &mut Model) -> Vec<Effect> {
             .into_iter()
             .map(|(text, look)| (text, Choice::Look(look)))
             .collect();
-        model.modal = Some(Modal::Choose(Choose::new("Which image?", "Look at:", entries)));
+        model.modal = Some(Modal::Choose(Choose::new("Choose an image", "Inspect:", entries)));
         return Vec::new();
     }
     found.pop().map_or_else(Vec::new, |(_, look)| open(model, look))
@@ -119,7 +119,7 @@ pub fn open_selected(model: &mut Model) -> Vec<Effect> {
 /// Shows the image of the plan under review, which was read for the plan.
 pub fn open_planned(model: &mut Model) -> Vec<Effect> {
     let Some(ContentFacts::Image(facts)) = &model.snapshot.content.value else {
-        model.refuse("this plan is about no image");
+        model.refuse("this plan has no image");
         return Vec::new();
     };
     let layers = facts.detail.platforms.iter().flat_map(|one| &one.layers);
@@ -223,7 +223,7 @@ fn rewrite(model: &mut Model) {
         (Some((from, marked)), Some(seen)) if dialog.diff => {
             let arrow = model.setting.look.glyph(Glyph::Arrow);
             let lines = super::diff::lines((from, marked), (&title, &seen.detail), arrow);
-            Text::new("What differs", lines)
+            Text::new("Differences", lines)
         }
         _ => Text::new(title, lines::lines(model, &dialog.look)),
     };
@@ -241,11 +241,11 @@ pub fn mark(model: &mut Model) {
     };
     let fetched = model.images.fetched.get(&dialog.look);
     let Some(seen) = fetched.and_then(|fetched| fetched.seen.as_ref()) else {
-        return model.refuse("it has not been looked at yet");
+        return model.refuse("the image was not read yet");
     };
     let title = dialog.look.title();
     model.images.marked = Some((title.clone(), seen.detail.clone()));
-    model.say(format!("{title} is marked; look at another image and compare it"));
+    model.say(format!("{title} is marked; open another image and compare it"));
 }
 
 /// Shows the differences from the marked image, or the image itself again.

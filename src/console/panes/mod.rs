@@ -70,11 +70,11 @@ impl PaneId {
     /// Returns the hint shown in other panes about actions on its rows.
     pub const fn first(self) -> &'static str {
         match self {
-            Self::Releases => "it acts on a row of Releases: go there first",
-            Self::Channels => "it acts on a row of Channels: go there first",
-            Self::Charms => "it acts on a row of Charms: go there first",
-            Self::Credentials => "it acts on a row of Credentials: go there first",
-            Self::Activity => "it acts on a row of Activity: go there first",
+            Self::Releases => "select a row of Releases first",
+            Self::Channels => "select a row of Channels first",
+            Self::Charms => "select a row of Charms first",
+            Self::Credentials => "select a row of Credentials first",
+            Self::Activity => "select a row of Activity first",
         }
     }
 

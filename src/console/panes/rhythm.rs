@@ -157,14 +157,13 @@ pub fn waited(rhythm: &Rhythm, row: &releases::Row, now: DateTime<Utc>) -> Optio
         return None;
     }
     let Some(lag) = rhythm.lag(&row.name) else {
-        let text =
-            "not known: no run of this journal and no channel of its track tells when it was published";
+        let text = "unknown: neither the journal nor its channels show when it was published";
         return Some(Line::of("lag", text, Tone::Dim));
     };
     let told = match lag.told {
-        Told::Run => format!("{} after it was made, by a run of this journal", days(lag.days)),
+        Told::Run => format!("{} after its date, by a run in this journal", days(lag.days)),
         Told::Channel => format!(
-            "{} after it was made at the latest: since then a channel of its track runs it",
+            "at most {} after its date: a channel of its track has run it since",
             days(lag.days)
         ),
     };
@@ -185,18 +184,18 @@ pub fn lines(look: &Look, rhythm: &Rhythm) -> Vec<Line> {
     );
     let mut lines = vec![
         Line::blank(),
-        Line::heading("Rhythm of all releases"),
-        Line::of("a month", text, Tone::Plain),
+        Line::heading("Cadence of all releases"),
+        Line::of("monthly", text, Tone::Plain),
     ];
     if let Some(words_of_lag) = rhythm.lag_words() {
         let all: Vec<u64> = rhythm.lags.iter().map(|lag| lag.days).collect();
         let of = format!(
-            "{} known, {} not",
+            "{} known, {} unknown",
             words::count(all.len(), "release", "releases"),
             rhythm.unknown
         );
         let text = format!("{} {words_of_lag} ({of})", spark(look, &all, months.max(BARS)));
-        lines.push(Line::of("waited", text.trim_start(), Tone::Plain));
+        lines.push(Line::of("lag", text.trim_start(), Tone::Plain));
     }
     lines
 }
@@ -304,8 +303,8 @@ mod tests {
             ..rhythm()
         };
         let at = |columns| said(&unknown, &Look::FULL, columns).unwrap();
-        assert!(at(62).ends_with("cadence 0.2/month · lag not known"));
-        assert!(at(34).ends_with(" 0.2/month · lag not known"));
+        assert!(at(62).ends_with("cadence 0.2/month · lag unknown"));
+        assert!(at(34).ends_with(" 0.2/month · lag unknown"));
     }
 
     #[test]

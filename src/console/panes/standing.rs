@@ -133,32 +133,29 @@ pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, To
     } = sources(model, pane);
     let (what, problem) = problem?;
     let (remedy, tone) = remedy(model, problem);
-    let more = hint(model, ActionId::Open, "shows more");
+    let more = brief(model, ActionId::Open, "details");
     let long = format!(" - {remedy}, {more}");
     let short = format!(" - {more}");
     let shortest = format!("; {}", model.setting.keymap.first(ActionId::Open));
-    let why = if no_network {
-        let why = problem.causes.first().unwrap_or(&problem.summary);
-        format!("no network: {why}")
+    // The cause is more useful than what was requested.
+    let cause = problem.causes.first().unwrap_or(&problem.summary);
+    let (happened, why) = if no_network {
+        ("no network".to_owned(), cause)
     } else if problem.kind == Kind::Credentials {
-        format!("{what}: {}: {}", refused(problem), problem.summary)
+        (format!("{what}: {}", refused(problem)), &problem.summary)
     } else {
-        // The reason is more useful than what was requested.
-        let why = problem.causes.first().unwrap_or(&problem.summary);
-        format!("{what} could not be read: {why}")
+        (format!("{what} could not be read"), cause)
     };
-    let fits = |tail: &str| words::width(&why) + words::width(tail) <= columns;
+    let whole = format!("{happened}: {why}");
+    let fits = |tail: &str| words::width(&whole) + words::width(tail) <= columns;
     let tail = [long.as_str(), short.as_str()]
         .into_iter()
         .find(|tail| fits(tail))
         .unwrap_or(if columns >= 60 { &short } else { &shortest });
     let room = columns.saturating_sub(words::width(tail));
-    // A reason cut too short is less useful than the whole summary.
-    let happened = why
-        .split_once(": ")
-        .map_or(why.as_str(), |(happened, _)| happened);
-    let bare = words::width(&why) > room && words::width(happened) + SOME > room;
-    let told = words::cut(if bare { happened } else { &why }, room);
+    // A reason cut too short is less useful than none.
+    let bare = words::width(&whole) > room && words::width(&happened) + SOME > room;
+    let told = words::cut(if bare { &happened } else { &whole }, room);
     Some((format!("{told}{tail}"), tone))
 }
 
@@ -171,7 +168,12 @@ const fn refused(problem: &Problem) -> &'static str {
     }
 }
 
-/// What the key of an action does, with the key that the user has for it.
+/// Returns an action and its key for a line with little space.
+fn brief(model: &Model, id: ActionId, does: &str) -> String {
+    model.setting.keymap.brief(id, does)
+}
+
+/// Returns how to use an action, with the user's own key.
 fn hint(model: &Model, id: ActionId, does: &str) -> String {
     model.setting.keymap.hint(id, does)
 }
@@ -180,16 +182,9 @@ fn hint(model: &Model, id: ActionId, does: &str) -> String {
 fn remedy(model: &Model, problem: &Problem) -> (String, Tone) {
     match problem.kind {
         _ if model.setting.offline => ("offline".to_owned(), Tone::Warn),
-        _ if problem.credential_expired => (hint(model, ActionId::SignIn, "signs in"), Tone::Bad),
-        Kind::Credentials => (
-            format!(
-                "{} {} says which",
-                PaneId::Credentials.number(),
-                PaneId::Credentials.title()
-            ),
-            Tone::Bad,
-        ),
-        _ => (hint(model, ActionId::Refresh, "looks again"), Tone::Warn),
+        _ if problem.credential_expired => (brief(model, ActionId::SignIn, "sign in"), Tone::Bad),
+        Kind::Credentials => (brief(model, ActionId::Credentials, "credentials"), Tone::Bad),
+        _ => (brief(model, ActionId::Refresh, "refresh"), Tone::Warn),
     }
 }
 
@@ -206,7 +201,7 @@ pub fn note(model: &Model, pane: PaneId) -> Option<(String, Tone)> {
             Some(_) => Some(("could not be read".to_owned(), Tone::Warn)),
             None if loading.is_some() => loading.map(|text| (text, Tone::Dim)),
             None if pane == PaneId::Activity => None,
-            None => Some(("not asked yet".to_owned(), Tone::Dim)),
+            None => Some(("not read yet".to_owned(), Tone::Dim)),
         };
     };
     let age = words::age(model.now, at);
@@ -281,7 +276,7 @@ pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
     if !filter.trim().is_empty() && all > 0 {
         return vec![
             (unmatched(model, pane, filter, all), Tone::Plain),
-            (hint(model, ActionId::Unfilter, "drops the filter"), Tone::Dim),
+            (hint(model, ActionId::Unfilter, "clear the filter"), Tone::Dim),
         ];
     }
     let sources = sources(model, pane);
@@ -309,12 +304,9 @@ pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
     }
     if sources.read_at.is_none() && pane != PaneId::Activity {
         let remedy = if model.setting.offline {
-            "offline: nothing of it was seen before; start without --offline".to_owned()
+            "offline: nothing is cached; start without --offline".to_owned()
         } else {
-            format!(
-                "nobody has asked yet: {}",
-                hint(model, ActionId::Refresh, "looks")
-            )
+            format!("not loaded; {}", hint(model, ActionId::Refresh, "refresh"))
         };
         return vec![(remedy, Tone::Dim)];
     }
@@ -325,9 +317,9 @@ pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
 fn nothing_named(model: &Model, pane: PaneId) -> Option<&'static str> {
     let workspace = model.workspace();
     match pane {
-        PaneId::Releases if workspace.upstream.is_none() => Some("this workspace names no upstream"),
+        PaneId::Releases if workspace.upstream.is_none() => Some("this workspace has no upstream"),
         PaneId::Channels | PaneId::Charms if workspace.charms.is_empty() => {
-            Some("this workspace names no charms")
+            Some("this workspace has no charms")
         }
         _ => None,
     }
@@ -351,18 +343,18 @@ fn unmatched(model: &Model, pane: PaneId, filter: &str, all: usize) -> String {
         PaneId::Releases => "releases".to_owned(),
         _ => things(model, pane),
     };
-    format!("none of {all} {things} matches '{filter}'")
+    format!("no match for '{filter}' among {all} {things}")
 }
 
 fn asking_words(model: &Model, pane: PaneId) -> String {
     match (pane, &model.workspace().upstream) {
-        (PaneId::Releases, Some(upstream)) => format!("asking GitHub for {} …", upstream.repository),
+        (PaneId::Releases, Some(upstream)) => format!("reading {} from GitHub …", upstream.repository),
         (PaneId::Channels | PaneId::Charms, _) => {
             let charms = words::count(model.workspace().charms.len(), "charm", "charms");
-            format!("asking Charmhub for {charms} …")
+            format!("reading {charms} from Charmhub …")
         }
         (PaneId::Activity, _) => "reading the journal …".to_owned(),
-        _ => "asking …".to_owned(),
+        _ => "reading …".to_owned(),
     }
 }
 
@@ -375,24 +367,16 @@ fn none(model: &Model, pane: PaneId) -> String {
             upstream.path
         ),
         (PaneId::Channels, _) => format!(
-            "no channel of these charms is open: {}",
-            hint(
-                model,
-                ActionId::ReleaseRevision,
-                &format!(
-                    "in {} {} releases a revision",
-                    PaneId::Charms.number(),
-                    PaneId::Charms.title()
-                )
-            )
+            "no channel of these charms is open; {}",
+            hint(model, ActionId::ReleaseRevision, "release a revision in Charms")
         ),
         (PaneId::Credentials, _) => format!(
-            "no credential is known: {}",
-            hint(model, ActionId::SignIn, "signs in to Charmhub")
+            "no credentials found; {}",
+            hint(model, ActionId::SignIn, "sign in to Charmhub")
         ),
         (PaneId::Activity, _) => format!(
-            "no runs yet: {}",
-            hint(model, ActionId::Publish, "publishes the selected release")
+            "no runs yet; {}",
+            hint(model, ActionId::Publish, "publish the selected release")
         ),
         _ => format!("no {}", things(model, pane)),
     }

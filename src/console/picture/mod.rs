@@ -49,7 +49,7 @@ impl Scene {
         match self {
             Self::Panes => "The console: releases, channels, charms, credentials and runs",
             Self::Review => "The review of a plan, before anything is changed",
-            Self::Run => "A run under way",
+            Self::Run => "A run in progress",
         }
     }
 }
@@ -87,10 +87,10 @@ struct Stage<'a> {
 impl<'a> Stage<'a> {
     fn new(workspace: &'a Workspace, facts: &str) -> Result<Self, Problem> {
         let snapshot: Snapshot = serde_json::from_str(facts).map_err(|error| {
-            Problem::new(Kind::Usage, "these are no facts of a workspace").because(&error)
+            Problem::new(Kind::Usage, "the facts of a workspace cannot be parsed").because(&error)
         })?;
         let newest = snapshot.releases.value.iter().flatten().max_by_key(|r| &r.name);
-        let newest = newest.ok_or_else(|| Problem::new(Kind::Usage, "these facts name no release"))?;
+        let newest = newest.ok_or_else(|| Problem::new(Kind::Usage, "no release in these facts"))?;
         let intent = PublishIntent::of(newest.name.clone());
         Ok(Self {
             workspace,

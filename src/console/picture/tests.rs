@@ -26,7 +26,7 @@ fn every_scene_is_drawn_and_small() {
     }
     assert_eq!(all.len(), 3);
     let problem = picture(Scene::Panes, &legend, "{}").unwrap_err();
-    assert!(problem.to_string().contains("no facts"), "{problem}");
+    assert!(problem.to_string().contains("cannot be parsed"), "{problem}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub fn source(model: &Model) -> Result<(Option<ReleaseName>, Track), &'static st
             let track = row.name.track();
             (
                 Some(row.name.clone()),
-                track.map_err(|_| "its name gives no track")?,
+                track.map_err(|_| "the release name gives no track")?,
             )
         }
         PaneId::Channels => of_channels(model)?,
@@ -45,11 +45,11 @@ pub fn source(model: &Model) -> Result<(Option<ReleaseName>, Track), &'static st
     } else if charms().any(open) {
         Ok((release, track))
     } else if !charms().any(known) {
-        Err("the channels are not known yet")
+        Err("the channels were not read yet")
     } else if release.is_some() {
-        Err("nothing is on the edge of its track: publish it first")
+        Err("the edge of its track is closed; publish the release first")
     } else {
-        Err("nothing of this track is open below stable")
+        Err("this track has no open channel below stable")
     }
 }
 
@@ -57,8 +57,8 @@ pub fn source(model: &Model) -> Result<(Option<ReleaseName>, Track), &'static st
 fn unpublished(model: &Model, name: &ReleaseName) -> Option<&'static str> {
     let release = model.snapshot.release(name)?;
     match evidence::standing(model.workspace(), &model.snapshot, release).published? {
-        Published::No => Some("it is not published: publish it first"),
-        Published::RolledBack => Some("it was rolled back: publish it first"),
+        Published::No => Some("it is not published; publish it first"),
+        Published::RolledBack => Some("it was rolled back; publish it first"),
         Published::Yes | Published::Partly => None,
     }
 }
@@ -69,14 +69,12 @@ fn unpublished(model: &Model, name: &ReleaseName) -> Option<&'static str> {
 fn of_channels(model: &Model) -> Result<(Option<ReleaseName>, Track), &'static str> {
     let row = model.panes.channels.selected().ok_or("nothing is selected")?;
     if row.branch.is_some() {
-        return Err("a branch of a channel is not promoted: select its track");
+        return Err("branches cannot be promoted; select their track");
     }
     let (workspace, snapshot) = (model.workspace(), &model.snapshot);
     let edge = Channel::new(row.track.clone(), Risk::Edge);
     let markers = snapshot.markers.value.as_ref();
-    let charm = workspace
-        .charm(&row.charm)
-        .ok_or("nothing is known of this charm yet")?;
+    let charm = workspace.charm(&row.charm).ok_or("this charm was not read yet")?;
     let mut named: Vec<ReleaseName> = served(model, &row.charm, &edge)
         .flat_map(|one| {
             charm.fed().flat_map(|(resource, _)| {

@@ -51,9 +51,9 @@ pub fn draw(model: &Model, dialog: &Promote, frame: &mut Frame, drawn: &mut Draw
     };
     let edge = Channel::new(dialog.track.clone(), Risk::Edge);
     let help = match &dialog.release {
-        Some(_) => format!(" What {edge} serves goes, as it is, to:"),
+        Some(_) => format!(" Release what {edge} serves to:"),
         None => format!(
-            " Every open risk of {} moves one step, the most stable to:",
+            " Move every open risk of {} up one step, the most stable to:",
             dialog.track
         ),
     };
@@ -62,8 +62,8 @@ pub fn draw(model: &Model, dialog: &Promote, frame: &mut Frame, drawn: &mut Draw
         if at == RISKS.len() || (at > RISKS.len() && at == dialog.offset) {
             put(frame, Vec::new(), false);
             let text = format!(
-                " Not on {edge}; {}:",
-                model.setting.keymap.hint(ActionId::PromoteTick, "takes it along")
+                " Not on {edge} ({}):",
+                model.setting.keymap.brief(ActionId::PromoteTick, "include")
             );
             put(frame, vec![Piece::new(text, Tone::Plain)], false);
         }
@@ -91,10 +91,7 @@ pub fn draw(model: &Model, dialog: &Promote, frame: &mut Frame, drawn: &mut Draw
     let target = Channel::new(dialog.track.clone(), dialog.to);
     let text = format!(
         " to {target}{along}; {}",
-        model
-            .setting
-            .keymap
-            .hint(ActionId::PromoteAccept, "shows the plan")
+        model.setting.keymap.brief(ActionId::PromoteAccept, "plan")
     );
     put(frame, vec![Piece::new(text, Tone::Accent)], false);
     view::scroll_mark(model, frame, area, dialog.offset, height, all.len());
@@ -118,8 +115,8 @@ fn one_risk(model: &Model, dialog: &Promote, risk: Risk) -> Vec<Piece> {
         .map(|charm| model.short(&charm.name))
         .collect();
     let now = match open.as_slice() {
-        [] => "closed now".to_owned(),
-        names => format!("now open for {}", names.join(", ")),
+        [] => "closed".to_owned(),
+        names => format!("open for {}", names.join(", ")),
     };
     vec![
         Piece::new(mark, tone),

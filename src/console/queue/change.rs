@@ -47,14 +47,14 @@ pub fn take_out(model: &mut Model, place: &RunId) {
         return;
     };
     if matches!(one.stands, Stands::Starting(_)) {
-        return model.refuse("it is being started; stop the run instead");
+        return model.refuse("the run is starting; cancel the run instead");
     }
     let title = model.short_title(&one.plan.title);
     model.queue.waiting.retain(|one| &one.place != place);
     if running::shown(model).as_ref() == Some(place) {
         model.screen = Screen::Panes;
     }
-    model.say(format!("{title}: taken out of the queue; nothing was started"));
+    model.say(format!("{title}: removed from the queue; nothing started"));
     panes::rebuild_activity(model);
 }
 
@@ -133,7 +133,7 @@ fn ask(model: &mut Model, at: usize, why: Why) {
     one.stands = Stands::Asks(why);
     let title = one.plan.title.clone();
     let short = model.short_title(&title);
-    model.refuse(format!("{short}: not started, it asks again; see Activity"));
+    model.refuse(format!("{short}: not started; review it in Activity"));
     failed(model, &title, None);
 }
 
@@ -192,7 +192,7 @@ pub fn started(model: &mut Model, id: RequestId, result: &Result<RunId, Problem>
             if running::shown(model) == Some(one.place) {
                 model.screen = Screen::Run(Running::of(run.clone()));
             }
-            model.say(format!("{title}: it was its turn, it runs"));
+            model.say(format!("{title}: started from the queue"));
         }
         Err(problem) => ask(model, at, Why::Refused(problem.clone())),
     }
@@ -223,10 +223,10 @@ fn differences(old: &Plan, new: &Plan) -> Vec<String> {
     for step in &old.steps {
         let name = format!("{} {}", step.kind, step.target);
         match new.steps.iter().find(|other| other.id == step.id) {
-            None => list.push(format!("{name}: no longer part of it")),
+            None => list.push(format!("{name}: no longer part of the plan")),
             Some(other) => match (&step.skip_reason, &other.skip_reason) {
-                (None, Some(reason)) => list.push(format!("{name}: nothing to do any more ({reason})")),
-                (Some(_), None) => list.push(format!("{name}: was so already, and has to be done now")),
+                (None, Some(reason)) => list.push(format!("{name}: nothing left to do ({reason})")),
+                (Some(_), None) => list.push(format!("{name}: was already done, but is needed now")),
                 // Skipped in both: no difference.
                 (Some(_), Some(_)) => {}
                 (None, None) if does(step) != does(other) => {
@@ -242,7 +242,7 @@ fn differences(old: &Plan, new: &Plan) -> Vec<String> {
     }
     for step in &new.steps {
         if !old.steps.iter().any(|other| other.id == step.id) {
-            list.push(format!("{} {}: was no part of it", step.kind, step.target));
+            list.push(format!("{} {}: new in the plan", step.kind, step.target));
         }
     }
     list
@@ -265,7 +265,7 @@ fn moved(old: &Step, new: &Step) -> Vec<String> {
                 .map_or_else(String::new, |base| format!(" ({base})"));
             (before != now).then(|| {
                 format!(
-                    "{} {}{base}: was {before} when it was confirmed and is {now} now",
+                    "{} {}{base}: was {before} at confirmation, now {now}",
                     old.target, was.channel
                 )
             })

@@ -18,7 +18,7 @@ pub fn behind(model: &Model, one: &Waiting) -> String {
     }
     let goes_on = model.live.values().find(|live| !live.ended);
     goes_on.map_or_else(
-        || "its turn has come".to_owned(),
+        || "starts next".to_owned(),
         |live| {
             let percent = live
                 .percent()
@@ -40,28 +40,26 @@ pub fn lines(model: &Model, one: &Waiting, width: usize) -> Vec<Vec<Piece>> {
     match &one.stands {
         Stands::Behind => {
             text(
-                "It starts by itself once what stands before it ended well: then it is made anew, and only \
-                 where it still does the same as what was confirmed. Otherwise it asks again.",
+                "This plan starts once the run ahead of it has succeeded. It is planned again \
+                first, and starts only if it still makes the changes you confirmed. Otherwise it \
+                needs another review.",
                 Tone::Plain,
             );
             text(
-                &format!(
-                    "{}.",
-                    keymap.hint(ActionId::RunTakeOut, "removes it from the queue")
-                ),
+                &keymap.hint(ActionId::RunTakeOut, "remove it from the queue"),
                 Tone::Accent,
             );
         }
         Stands::Looking(_) => text(
-            "Its turn has come: it is looked at and planned anew, to see that it is still the same.",
+            "Planning again to check that the changes are still the same.",
             Tone::Plain,
         ),
-        Stands::Starting(_) => text("It is being started.", Tone::Plain),
+        Stands::Starting(_) => text("The run is starting.", Tone::Plain),
         Stands::Asks(why) => {
             match why {
                 Why::Before { title, outcome } => text(
                     &format!(
-                        "Nothing was started: what came first, {}, {}. The world may have changed.",
+                        "Not started: '{}' {}. The current state may have changed.",
                         model.short_title(title),
                         ended(*outcome)
                     ),
@@ -69,7 +67,7 @@ pub fn lines(model: &Model, one: &Waiting, width: usize) -> Vec<Vec<Piece>> {
                 ),
                 Why::Changed(list) => {
                     text(
-                        "Nothing was started: made anew, the plan is no longer the one that was confirmed.",
+                        "Not started: the new plan differs from the one you confirmed.",
                         Tone::Warn,
                     );
                     for line in list {
@@ -77,15 +75,15 @@ pub fn lines(model: &Model, one: &Waiting, width: usize) -> Vec<Vec<Piece>> {
                     }
                 }
                 Why::Refused(problem) => {
-                    text("Nothing was started:", Tone::Warn);
+                    text("Not started:", Tone::Warn);
                     for line in Line::problem(problem) {
                         text(&format!("{}{}", line.label, line.text), line.tone);
                     }
                 }
             }
-            let again = keymap.hint(ActionId::RunAgain, "plans it again for review");
-            let remove = keymap.hint(ActionId::RunTakeOut, "removes it");
-            text(&format!("{again}; {remove}."), Tone::Accent);
+            let again = keymap.hint(ActionId::RunAgain, "plan it again");
+            let remove = keymap.hint(ActionId::RunTakeOut, "remove it");
+            text(&format!("{again}, {remove}"), Tone::Accent);
         }
     }
     page
@@ -94,9 +92,9 @@ pub fn lines(model: &Model, one: &Waiting, width: usize) -> Vec<Vec<Piece>> {
 const fn ended(outcome: Option<Outcome>) -> &'static str {
     match outcome {
         Some(Outcome::Failed) => "failed",
-        Some(Outcome::Cancelled) => "was stopped",
-        Some(Outcome::Unknown) => "ended without a certain answer",
+        Some(Outcome::Cancelled) => "was cancelled",
+        Some(Outcome::Unknown) => "ended with an unknown outcome",
         Some(Outcome::Done | Outcome::Partly) => "ended",
-        None => "was not started",
+        None => "did not start",
     }
 }

@@ -135,7 +135,7 @@ pub fn change(model: &mut Model, steps: isize) {
             }
         }
         Row::Channel(_) => {
-            model.refuse("a channel has no revision of its own; tick it, or select a revision above");
+            model.refuse("a channel has no revision; select it, or choose a revision above");
         }
     }
 }
@@ -167,16 +167,16 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
             Some((
                 at,
                 format!(
-                    "{channel} has no {name} yet: {}",
-                    keymap.hint(ActionId::ReleaseMore, "chooses one")
+                    "{channel} has no {name} yet; {}",
+                    keymap.hint(ActionId::ReleaseMore, "choose one")
                 ),
             ))
         }
         _ => None,
     });
     let wish = wish(model, shown, &all);
-    let ticks = keymap.hint(ActionId::ReleaseTick, "ticks the selected one");
-    let unticked = format!("no channel is ticked: {ticks}");
+    let ticks = keymap.hint(ActionId::ReleaseTick, "select one");
+    let unticked = format!("no channel is selected; {ticks}");
     let Some(dialog) = dialog(model) else {
         return Vec::new();
     };

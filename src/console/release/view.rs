@@ -46,11 +46,11 @@ pub fn draw(model: &Model, dialog: &Release, frame: &mut Frame, drawn: &mut Draw
     };
     let keymap = &model.setting.keymap;
     let help = format!(
-        " {}, {} and {} change a revision, {}",
-        keymap.hint(ActionId::ReleaseTick, "ticks a channel"),
+        " {}, {} and {}: change a revision, {}",
+        keymap.brief(ActionId::ReleaseTick, "select a channel"),
         keymap.first(ActionId::ReleaseLess),
         keymap.first(ActionId::ReleaseMore),
-        keymap.hint(ActionId::ReleaseAccept, "plans")
+        keymap.brief(ActionId::ReleaseAccept, "plan")
     );
     put(frame, vec![Piece::new(help, Tone::Dim)], false);
     for (at, row) in all.iter().enumerate().skip(dialog.offset).take(height) {
@@ -73,7 +73,7 @@ pub fn draw(model: &Model, dialog: &Release, frame: &mut Frame, drawn: &mut Draw
     put(frame, Vec::new(), false);
     let (text, tone) = match &dialog.error {
         Some(error) => (error.clone(), Tone::Bad),
-        None if dialog.ticked.is_empty() => ("no channel is ticked yet".to_owned(), Tone::Dim),
+        None if dialog.ticked.is_empty() => ("no channel selected".to_owned(), Tone::Dim),
         None => (
             format!("to {}", joined(dialog.ticked.iter().map(ToString::to_string))),
             Tone::Accent,
@@ -93,7 +93,7 @@ fn revision(model: &Model, dialog: &Release) -> Vec<Piece> {
     let newest = releasable(model, &dialog.charm).first() == Some(&dialog.revision);
     let mut about = String::new();
     if newest {
-        about.push_str("  the newest");
+        about.push_str("  newest");
     }
     if let Some(one) = known {
         about.push_str(&format!("  version {}", words::cut(one.version.as_str(), 16)));
@@ -132,7 +132,7 @@ fn chosen(
 ) -> (String, String, Tone) {
     let mut about = String::new();
     if Some(revision) == newest {
-        about.push_str("  the newest");
+        about.push_str("  newest");
     }
     let (workspace, snapshot) = (model.workspace(), &model.snapshot);
     if let Some(behind) = snapshot.image_behind(&dialog.charm, name, revision) {
@@ -153,21 +153,24 @@ fn not_chosen(
     optional: bool,
     newest: Option<ResourceRevision>,
 ) -> (String, String, Tone) {
-    let stays = "as the channel has it".to_owned();
+    let stays = "keep the channel's".to_owned();
     match lacking(model, dialog, name).first() {
         None => (stays, String::new(), Tone::Plain),
-        Some(_) if optional => (stays, "  or none: it is optional".to_owned(), Tone::Plain),
+        Some(_) if optional => (stays, "  optional, may be none".to_owned(), Tone::Plain),
         Some(channel) if newest.is_none() => (
-            "there is none yet".to_owned(),
+            "no revision".to_owned(),
             format!(
                 "  {channel} needs one; {}, then {}",
-                model.setting.keymap.hint(ActionId::ReleaseClose, "leaves"),
-                model.setting.keymap.hint(ActionId::Upload, "uploads it")
+                model
+                    .setting
+                    .keymap
+                    .hint(ActionId::ReleaseClose, "close this dialog"),
+                model.setting.keymap.hint(ActionId::Upload, "upload one")
             ),
             Tone::Warn,
         ),
         Some(channel) => (
-            "to be chosen".to_owned(),
+            "choose one".to_owned(),
             format!("  {channel} has none yet"),
             Tone::Warn,
         ),

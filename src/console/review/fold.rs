@@ -102,7 +102,7 @@ pub fn in_sight(model: &mut Model) -> bool {
         return true;
     }
     review.follow = true;
-    model.refuse("it was not on the screen: here it is, press again");
+    model.refuse("the selection was off screen; it is shown now, press again");
     false
 }
 

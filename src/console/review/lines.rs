@@ -73,7 +73,7 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
         }
     }
     if let Some(plan) = review.plan.as_ref().filter(|plan| !plan.left_out.is_empty()) {
-        page.heading("Left out, so that the run ends partly");
+        page.heading("Left out; the run ends as partly done");
         for text in &plan.left_out {
             let glyph = page.look.glyph(Glyph::Nothing);
             page.item(3, glyph, text.as_str(), Tone::Plain);
@@ -82,7 +82,7 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
             let keymap = &model.setting.keymap;
             page.text(
                 3,
-                &keymap.hint(ActionId::RotateWithout, "puts them back"),
+                &keymap.hint(ActionId::RotateWithout, "include them again"),
                 Tone::Dim,
             );
         }
@@ -102,8 +102,8 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
         }
         seen::section(review, plan, model.now, &mut page);
     }
-    let copies = model.setting.keymap.hint(ActionId::ReviewCopy, "copies it");
-    page.heading(&format!("Command, {copies}"));
+    let copies = model.setting.keymap.hint(ActionId::ReviewCopy, "copy it");
+    page.heading(&format!("Command: {copies}"));
     page.text(3, &review.intent.command(), Tone::Plain);
     page
 }
@@ -116,43 +116,43 @@ fn remedies(model: &Model, review: &Review, problem: &Problem) -> String {
             Sort::Rollback,
             Remedy::OverLaterChanges,
             ActionId::RollBackOver,
-            "overwrites the later changes",
+            "overwrite the later changes",
         ),
         (
             Sort::Publish,
             Remedy::WithoutMarker,
             ActionId::ReviewWithout,
-            "publishes the charms alone",
+            "publish only the charms",
         ),
         (
             Sort::Publish,
             Remedy::TrackOnly,
             ActionId::ReviewTrackOnly,
-            "publishes to the track alone",
+            "publish only to the track",
         ),
         (
             Sort::Publish,
             Remedy::AllowDowngrade,
             ActionId::ReviewDowngrade,
-            "allows the downgrade",
+            "allow the downgrade",
         ),
         (
             Sort::Publish,
             Remedy::ReplaceImage,
             ActionId::ReviewReplace,
-            "names another image",
+            "choose another image",
         ),
         (
             Sort::Publish,
             Remedy::LeaveImageOut,
             ActionId::ReviewToggle,
-            "leaves the image out",
+            "leave the image out",
         ),
         (
             Sort::Publish,
             Remedy::KeepRevision,
             ActionId::ReviewKeep,
-            "keeps the current charm revisions",
+            "keep the current charm revisions",
         ),
     ];
     let mut keys: Vec<String> = known
@@ -161,13 +161,13 @@ fn remedies(model: &Model, review: &Review, problem: &Problem) -> String {
         .map(|(.., action, what)| keymap.hint(action, what))
         .collect();
     if !refused_secrets(model, review).is_empty() {
-        keys.push(keymap.hint(ActionId::RotateWithout, "leaves out what is refused"));
+        keys.push(keymap.hint(ActionId::RotateWithout, "skip the refused secrets"));
     }
     if problem.wants_sign_in() && sort != Sort::SignIn {
-        keys.push(keymap.hint(ActionId::ReviewSignIn, "signs in and comes back"));
+        keys.push(keymap.hint(ActionId::ReviewSignIn, "sign in and return here"));
     }
-    keys.push(keymap.hint(ActionId::ReviewAgain, "plans again"));
-    format!("Here: {}.", keys.join(", "))
+    keys.push(keymap.hint(ActionId::ReviewAgain, "plan again"));
+    keys.join(", ")
 }
 
 fn state_line(model: &Model, review: &Review, page: &mut Page) {
@@ -176,20 +176,20 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
         "starting the run …".to_owned()
     } else if review.in_flight.is_some() && review.plan.is_none() {
         match review.kind() {
-            Sort::Publish => "looking at Charmhub, GitHub and the registry, then planning …",
-            Sort::Rotate => "looking at every target, then planning …",
-            Sort::SignIn | Sort::Revoke => "looking at Charmhub, then planning …",
-            Sort::Promote | Sort::Rollback => "looking at every channel, then planning …",
-            Sort::Hold | Sort::Workflow => "looking at GitHub, then planning …",
-            Sort::Single => "looking at what is needed, then planning …",
+            Sort::Publish => "reading Charmhub, GitHub and the registry, then planning …",
+            Sort::Rotate => "reading every target, then planning …",
+            Sort::SignIn | Sort::Revoke => "reading Charmhub, then planning …",
+            Sort::Promote | Sort::Rollback => "reading every channel, then planning …",
+            Sort::Hold | Sort::Workflow => "reading GitHub, then planning …",
+            Sort::Single => "reading the inputs, then planning …",
         }
         .to_owned()
     } else if review.in_flight.is_some() {
-        "planning anew …".to_owned()
+        "planning again …".to_owned()
     } else {
         match (&review.plan, review.planned_at) {
             (Some(plan), Some(at)) if plan.nothing_to_do() => format!(
-                "Nothing to do: everything is so already (looked {})",
+                "Nothing to do: already done (checked {})",
                 words::age(model.now, at)
             ),
             (Some(plan), Some(at)) if review.publish().is_none() => format!(
@@ -227,13 +227,13 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
             (wish.keep_revision, "revisions kept"),
             (!wish.without.is_empty(), "without branch and bundle"),
         ],
-        Intent::Rollback(wish) => vec![(wish.over, "over later changes")],
+        Intent::Rollback(wish) => vec![(wish.over, "overwrites later changes")],
         Intent::Rotate(wish) => vec![
             (
                 wish.revoke.contains(&Revoked::Recorded),
                 "former tokens are revoked",
             ),
-            (wish.organisation, "one secret of the organisation"),
+            (wish.organisation, "one organisation secret"),
         ],
         _ => Vec::new(),
     };
@@ -247,7 +247,7 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
         risk_line(plan, page);
     }
     if model.setting.read_only {
-        page.text(1, "read-only: this plan can be looked at, not run", Tone::Warn);
+        page.text(1, "read-only: this plan can be reviewed but not run", Tone::Warn);
     }
 }
 
@@ -270,18 +270,17 @@ fn lasting(plan: &Plan) -> Vec<String> {
 /// Adds the impact of the plan.
 fn risk_line(plan: &Plan, page: &mut Page) {
     let (text, tone) = match plan.risk {
-        Risk::Read => ("Risk: it changes nothing.".to_owned(), Tone::Dim),
-        Risk::Write if matches!(plan.intent, Intent::Rollback(_)) => (
-            "Risk: it writes, and can itself be rolled back.".to_owned(),
-            Tone::Plain,
-        ),
+        Risk::Read => ("Impact: none, nothing changes.".to_owned(), Tone::Dim),
+        Risk::Write if matches!(plan.intent, Intent::Rollback(_)) => {
+            ("Impact: reversible by another rollback.".to_owned(), Tone::Plain)
+        }
         Risk::Write => (
-            "Risk: it writes, and all of it can be put back.".to_owned(),
+            "Impact: reversible; every change can be undone.".to_owned(),
             Tone::Plain,
         ),
         Risk::Irreversible => (
             format!(
-                "Risk: {} cannot be undone, listed below.",
+                "Impact: {} cannot be undone, see below.",
                 words::count(lasting(plan).len(), "thing", "things")
             ),
             Tone::Warn,

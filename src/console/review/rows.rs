@@ -84,7 +84,7 @@ fn summary(pairs: &[Pair], tags: &Tags, page: &Page) -> (String, Tone) {
         .iter()
         .all(|(was, will)| whole(was, tags, page) == whole(will, tags, page))
     {
-        return (format!("stays as it is{bases}"), Tone::Dim);
+        return (format!("unchanged{bases}"), Tone::Dim);
     }
     let (was, will) = (
         same(&|(was, _): &Pair| brief(was, tags)),
@@ -96,7 +96,7 @@ fn summary(pairs: &[Pair], tags: &Tags, page: &Page) -> (String, Tone) {
             format!("opens with {will}{bases}")
         }
         (Some(was), _) if all(&|(_, will): &Pair| will.revision.is_none()) => {
-            format!("is closed{bases}, it served {was}")
+            format!("closes{bases}, served {was}")
         }
         (Some(was), Some(will)) if was == will => format!("{was}, another revision{bases}"),
         (Some(was), Some(will)) => format!("{was} {arrow} {will}{bases}"),
@@ -155,7 +155,7 @@ fn bases(pairs: &[Pair], tags: &Tags, page: &mut Page) {
         let label = if fits { label.as_str() } else { "" };
         let room = page.width.saturating_sub(indent + columns + 1);
         if was == becomes {
-            page.label(indent, columns, label, &format!("{was}, as it is"), Tone::Dim);
+            page.label(indent, columns, label, &format!("{was}, unchanged"), Tone::Dim);
         } else if words::width(&one) <= room {
             page.label(indent, columns, label, &one, Tone::Plain);
         } else {

@@ -112,8 +112,8 @@ fn summary(steps: &[&Step], page: &Page) -> String {
     let skipped = steps.iter().filter(|step| step.skip_reason.is_some()).count();
     if skipped > 0 {
         parts.push(format!(
-            "{} already",
-            words::count(skipped, "step is so", "steps are so")
+            "{} done",
+            words::count(skipped, "step already", "steps already")
         ));
     }
     parts.join(&format!(" {} ", page.look.glyph(Glyph::Dot)))
@@ -132,7 +132,7 @@ fn taking(model: &Model, review: &Review, tags: &Tags, at: usize, own: &[(usize,
     let says = match (item.taken, steps.is_empty()) {
         (false, _) => format!(
             "left out; {}",
-            model.setting.keymap.hint(ActionId::ReviewToggle, "includes it")
+            model.setting.keymap.hint(ActionId::ReviewToggle, "include it")
         ),
         (true, true) => String::new(),
         (true, false) => {
@@ -164,7 +164,7 @@ fn taking(model: &Model, review: &Review, tags: &Tags, at: usize, own: &[(usize,
     }
     for (number, one) in own {
         let text = format!("{}:{}", one.image, short_target(&one.target));
-        let by_hand = if one.by_hand { "  by hand" } else { "" };
+        let by_hand = if one.by_hand { "  custom" } else { "" };
         if own.len() == 1 {
             let tone = if one.by_hand { Tone::Warn } else { Tone::Plain };
             page.label(INDENT, LABEL, "image", &format!("{text}{by_hand}"), tone);
@@ -215,7 +215,7 @@ fn step_lines(model: &Model, key: &str, item: Option<usize>, step: &Step, tags: 
     }
     match &step.op {
         Op::CreateTrack { track, .. } => {
-            page.label(INDENT, LABEL, label, &format!("{track} is created"), Tone::Plain);
+            page.label(INDENT, LABEL, label, &format!("create {track}"), Tone::Plain);
         }
         Op::CopyImage {
             resource,
@@ -229,11 +229,11 @@ fn step_lines(model: &Model, key: &str, item: Option<usize>, step: &Step, tags: 
             page.label(INDENT, LABEL, "", &text, Tone::Dim);
         }
         Op::UploadResource { resource, digest, .. } => {
-            let text = format!("a new revision of {resource} with {}", digest.short());
+            let text = format!("create a revision of {resource} with {}", digest.short());
             page.label(INDENT, LABEL, label, &text, Tone::Plain);
         }
         Op::Verify { .. } => {
-            let text = "it is waited until the public is served all of this";
+            let text = "wait until Charmhub serves the new revisions";
             page.label(INDENT, LABEL, label, text, Tone::Dim);
         }
         _ => {
@@ -254,10 +254,10 @@ fn step_lines(model: &Model, key: &str, item: Option<usize>, step: &Step, tags: 
 /// Formats the bytes to send, and what is already there.
 fn to_send(bytes: Option<u64>, whole: Option<u64>) -> String {
     match (bytes, whole) {
-        (None, _) => "how much is to be sent is not known".to_owned(),
-        (Some(0), Some(whole)) => format!("nothing to send: all {} are there already", words::bytes(whole)),
+        (None, _) => "upload size unknown".to_owned(),
+        (Some(0), Some(whole)) => format!("nothing to send: all {} already present", words::bytes(whole)),
         (Some(bytes), Some(whole)) if whole > bytes => format!(
-            "{} to send of {}, {} are there already",
+            "{} to send of {}, {} already present",
             words::bytes(bytes),
             words::bytes(whole),
             words::bytes(whole - bytes)

@@ -7,7 +7,7 @@ use super::outline::{Entry, Page};
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
-use crate::domain::Snapshot;
+use crate::domain::{KeyId, Snapshot};
 use crate::plan::{Assumption, Op, Plan};
 
 /// Returns when each assumption of `plan`, made from `snapshot`, was read.
@@ -23,16 +23,14 @@ fn seen_at(snapshot: &Snapshot, plan: &Plan, assumption: &Assumption) -> Option<
         Some(Op::Commit { .. }) => snapshot.bundle.read_at,
         Some(Op::CopyImage { .. } | Op::Copy { .. } | Op::UploadFile { .. }) => snapshot.content.read_at,
         Some(Op::SealSecrets { .. }) => {
-            let named = |name: &dyn std::fmt::Display| format!("key of {name}") == assumption.what.as_str();
-            let own = snapshot.secrets.iter().find(|(repository, _)| named(repository));
-            let read_at = own.and_then(|(_, observed)| observed.read_at);
-            read_at.or_else(|| {
-                let shared = snapshot
-                    .organisations
-                    .values()
-                    .filter_map(|observed| observed.read_at);
-                shared.min()
-            })
+            // The value is the id of a key: it belongs to one repository or organisation.
+            let is_it = |key: &KeyId| key.0 == assumption.value.as_str();
+            let own = snapshot.secrets.values();
+            let own = own.filter(|seen| seen.value.as_ref().is_some_and(|facts| is_it(&facts.key_id)));
+            let shared = snapshot.organisations.values();
+            let shared = shared.filter(|seen| seen.value.as_ref().is_some_and(|facts| is_it(&facts.key_id)));
+            let own = own.filter_map(|seen| seen.read_at);
+            own.chain(shared.filter_map(|seen| seen.read_at)).min()
         }
         Some(op) => snapshot.charms.get(op.charm()?)?.read_at,
     }
@@ -46,10 +44,10 @@ pub(super) fn section(review: &Review, plan: &Plan, now: DateTime<Utc>, page: &m
     let known = || review.seen.iter().flatten();
     let oldest = match known().min() {
         Some(at) if known().count() == plan.assumptions.len() => {
-            format!("the oldest was seen {}", words::age(now, *at))
+            format!("oldest read {}", words::age(now, *at))
         }
-        Some(at) => format!("the oldest known was seen {}", words::age(now, *at)),
-        None => "nobody knows when it was seen".to_owned(),
+        Some(at) => format!("oldest known read {}", words::age(now, *at)),
+        None => "age unknown".to_owned(),
     };
     let entry = Entry {
         key: "assumed".to_owned(),
@@ -58,7 +56,7 @@ pub(super) fn section(review: &Review, plan: &Plan, now: DateTime<Utc>, page: &m
         orphan: None,
     };
     let pieces = vec![
-        Piece::new("Assumed, and looked at again before it counts", Tone::Strong),
+        Piece::new("Preconditions, checked again before each step", Tone::Strong),
         Piece::new(format!("  {}, {oldest}", plan.assumptions.len()), Tone::Dim),
     ];
     page.gap();
@@ -68,8 +66,8 @@ pub(super) fn section(review: &Review, plan: &Plan, now: DateTime<Utc>, page: &m
     let dot = page.look.glyph(Glyph::Dot);
     for (at, assumption) in plan.assumptions.iter().enumerate() {
         let age = match review.seen.get(at).copied().flatten() {
-            Some(at) => format!("seen {}", words::age(now, at)),
-            None => "when it was seen is not known".to_owned(),
+            Some(at) => format!("read {}", words::age(now, at)),
+            None => "age unknown".to_owned(),
         };
         let text = format!("{} = {}  {dot} {age}", assumption.what, assumption.value);
         page.item(3, dot, &text, Tone::Plain);

@@ -10,6 +10,7 @@ use crate::console::actions::{ActionId, Keymap};
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
+use crate::domain::credential::CredentialOrigin;
 use crate::domain::{ContentFacts, ImageFacts};
 use crate::plan::{Intent, Keep, Op, Plan, Risk, State, Step};
 
@@ -36,10 +37,8 @@ pub(super) fn lines(model: &Model, review: &Review, page: &mut Page) {
         let revokes = model
             .setting
             .keymap
-            .hint(ActionId::RotateOrphan, "revokes one too");
-        page.heading(&format!(
-            "Lost tokens, created by an interrupted run and stored nowhere: {revokes}"
-        ));
+            .hint(ActionId::RotateOrphan, "revoke one too");
+        page.heading(&format!("Lost tokens of an interrupted run; {revokes}"));
         for (at, orphan) in orphans.iter().enumerate() {
             orphan_line(at, orphan, page);
         }
@@ -73,7 +72,7 @@ fn steps_section<'s>(title: &str, steps: impl Iterator<Item = &'s Step>, page: &
     let skipped = steps.iter().filter(|step| step.skip_reason.is_some()).count();
     let mut says = words::count(steps.len(), "step", "steps");
     if skipped > 0 {
-        says.push_str(&format!(", {skipped} done already"));
+        says.push_str(&format!(", {skipped} already done"));
     }
     let entry = Entry {
         key: "steps".to_owned(),
@@ -100,11 +99,11 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
             page.text(
                 1,
                 &format!(
-                    "Former tokens are ended at last; {}.",
+                    "Former tokens are revoked last; {}.",
                     model
                         .setting
                         .keymap
-                        .hint(ActionId::RotateFormer, "leaves them valid")
+                        .hint(ActionId::RotateFormer, "keep them valid")
                 ),
                 Tone::Dim,
             );
@@ -116,7 +115,7 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
                 model
                     .setting
                     .keymap
-                    .hint(ActionId::RotateFormer, "revokes those recorded here")
+                    .hint(ActionId::RotateFormer, "revoke those recorded here")
             ),
             Tone::Dim,
         ),
@@ -125,24 +124,26 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
             let text = match &intent.keep {
                 Keep::Keyring => format!(
                     "Stored in the keyring; {}.",
-                    keymap.hint(ActionId::SignInKeep, "stores it in an encrypted file instead")
+                    keymap.hint(ActionId::SignInKeep, "store it in an encrypted file instead")
                 ),
                 Keep::EncryptedFile if model.setting.demo => {
-                    "Stored in an encrypted file of the demo environment; your own keyring is not used."
+                    "Stored in an encrypted file of the demo environment; your own keyring is not \
+                    used."
                         .to_owned()
                 }
                 Keep::EncryptedFile => format!(
                     "Stored in an encrypted file; {}.",
-                    keymap.hint(ActionId::SignInKeep, "stores it in the keyring instead")
+                    keymap.hint(ActionId::SignInKeep, "store it in the keyring instead")
                 ),
-                Keep::Export { .. } => "Stored in a file of its own.".to_owned(),
+                Keep::Export { .. } => "Stored in an unencrypted file.".to_owned(),
             };
             page.text(1, &text, Tone::Dim);
             let facts = model.snapshot.credential.value.as_ref();
-            if facts.is_some_and(|facts| facts.source.as_str().contains("CHARMCRAFT_AUTH")) {
+            if facts.is_some_and(|facts| facts.origin == CredentialOrigin::Variable) {
                 page.text(
                     1,
-                    "This console goes on with the new token. CHARMCRAFT_AUTH is set and still counts for every other command.",
+                    "This console continues with the new token. CHARMCRAFT_AUTH is set and still \
+                    applies to every other command.",
                     Tone::Dim,
                 );
             }
@@ -175,24 +176,24 @@ fn image_note(keymap: &Keymap, plan: &Plan, image: &ImageFacts, page: &mut Page)
     page.heading("Image");
     page.text(3, &text, Tone::Plain);
     let size = words::bytes(image.detail.size);
-    // A revision, or a registry, that has the image already: its step says which.
+    // The reason of a skipped step names the revision or registry that already has the image.
     let has_it = plan
         .steps
         .iter()
         .filter(|step| matches!(step.op, Op::CopyImage { .. } | Op::Copy { .. }))
         .find_map(|step| step.skip_reason.as_ref());
     let text = if let Some(reason) = has_it {
-        let shows = keymap.hint(ActionId::SingleImage, "shows its layers");
+        let shows = keymap.hint(ActionId::SingleImage, "show its layers");
         format!("{size}, nothing to send: {reason}; {shows}")
     } else if image.there {
-        let shows = keymap.hint(ActionId::SingleImage, "shows its layers");
-        format!("{size}, all of it there already; {shows}")
+        let shows = keymap.hint(ActionId::SingleImage, "show its layers");
+        format!("{size}, all already present; {shows}")
     } else {
         format!(
-            "{} of {size} to send, {} there already; {}",
+            "{} of {size} to send, {} already present; {}",
             words::bytes(image.bytes_missing),
             words::bytes(image.bytes_present()),
-            keymap.hint(ActionId::SingleImage, "shows which layers")
+            keymap.hint(ActionId::SingleImage, "show which layers")
         )
     };
     page.text(3, &text, Tone::Dim);
@@ -217,7 +218,7 @@ pub(super) fn undo_lines(plan: &Plan, page: &mut Page) {
         orphan: None,
     };
     page.gap();
-    if page.section(0, entry, vec![Piece::new("How it is undone", Tone::Strong)]) {
+    if page.section(0, entry, vec![Piece::new("How to undo it", Tone::Strong)]) {
         let dot = page.look.glyph(Glyph::Dot);
         for way in ways {
             page.item(3, dot, way, Tone::Plain);
@@ -313,7 +314,7 @@ pub(super) fn summary(plan: &Plan) -> String {
         text.push_str(&format!(", {} to send", words::bytes(plan.bytes())));
     }
     if skipped > 0 {
-        text.push_str(&format!(", {skipped} done already"));
+        text.push_str(&format!(", {skipped} already done"));
     }
     text
 }

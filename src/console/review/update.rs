@@ -191,7 +191,7 @@ fn toggle_orphan(model: &mut Model) -> Vec<Effect> {
     let at = super::selected(model).and_then(|entry| entry.orphan);
     let orphan = at.and_then(|at| orphans(model, review).into_iter().nth(at));
     let Some(orphan) = orphan else {
-        model.refuse("select one of the lost tokens first");
+        model.refuse("select a lost token first");
         return Vec::new();
     };
     if let Screen::Review(review) = &mut model.screen {
@@ -205,7 +205,7 @@ fn chosen(model: &mut Model, all: &[Item]) -> Option<Item> {
     let at = super::selected(model).and_then(|entry| entry.item);
     let item = at.and_then(|at| all.get(at)).cloned();
     if item.is_none() {
-        model.refuse("this belongs to no image: go to a charm first");
+        model.refuse("this row belongs to no image; select a charm first");
     }
     item
 }
@@ -236,8 +236,8 @@ fn toggle(model: &mut Model) -> Vec<Effect> {
         let leave = model
             .setting
             .keymap
-            .hint(ActionId::ReviewBack, "leaves the review");
-        model.refuse(format!("a publish needs at least one image; {leave}"));
+            .hint(ActionId::ReviewBack, "leave the review");
+        model.refuse(format!("publishing needs at least one image; {leave}"));
         return Vec::new();
     }
     let every = all.iter().all(|item| taken.contains(&item.charm));
@@ -276,7 +276,7 @@ fn ask_image(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     if !item.taken {
-        let includes = model.setting.keymap.hint(ActionId::ReviewToggle, "includes it");
+        let includes = model.setting.keymap.hint(ActionId::ReviewToggle, "include it");
         model.refuse(format!("this image is left out; {includes}"));
         return Vec::new();
     }
@@ -284,12 +284,15 @@ fn ask_image(model: &mut Model) -> Vec<Effect> {
         title: "Other image".to_owned(),
         lines: vec![
             Line::text(
-                format!("{} of {} feeds {}.", item.target, item.image, item.charm),
+                format!(
+                    "{} of {} is the image of {}.",
+                    item.target, item.image, item.charm
+                ),
                 Tone::Plain,
             ),
             Line::text(
-                "Type another tag, a digest (sha256: and 64 hex digits) or a full reference. Empty restores the \
-                 release's own.",
+                "Type another tag, a digest (sha256: and 64 hex digits) or a full reference. Leave \
+                it empty to use the release's own image.",
                 Tone::Dim,
             ),
         ],
@@ -330,7 +333,7 @@ fn image_target(image: &str, typed: &str) -> Result<Target, String> {
         Ok(reference.target)
     } else {
         Err(format!(
-            "{} is another repository: the release takes a tag or digest of {repository}",
+            "{} is another repository; this image needs a tag or digest of {repository}",
             reference.repository
         ))
     }
@@ -368,12 +371,12 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
         ),
     ];
     let stays = match &plan.intent {
-        Intent::Publish(_) => "Uploads and tracks stay; the store keeps them.",
-        Intent::Rotate(_) => "A secret's former value cannot be put back.",
+        Intent::Publish(_) => "Charmhub keeps uploaded revisions and created tracks.",
+        Intent::Rotate(_) => "The former value of a secret cannot be restored.",
         Intent::Revoke(_) => "A revoked token stays revoked.",
-        Intent::Upload(_) => "The store keeps the revision; nothing is released by it.",
+        Intent::Upload(_) => "Charmhub keeps the revision. Uploading it releases nothing.",
         Intent::Promote(_) => "The bundle's revision and its branch stay.",
-        Intent::Workflow(_) => "What a workflow does cannot be taken back from here.",
+        Intent::Workflow(_) => "windlass cannot undo what a workflow does.",
         Intent::SignIn(_)
         | Intent::Copy(_)
         | Intent::Release(_)
@@ -387,7 +390,7 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
     }
     lines.extend(repeated_warnings(&plan));
     if plan.sign_in().is_some() {
-        lines.push(Line::text("A sign-in with Ubuntu One follows.", Tone::Plain));
+        lines.push(Line::text("You sign in with Ubuntu One next.", Tone::Plain));
     }
     lines.push(Line::text(
         format!("Type {} to start. It cannot be pasted.", plan.confirm),
@@ -419,7 +422,7 @@ fn repeated_warnings(plan: &Plan) -> Vec<Line> {
     if hidden > 0 {
         lines.push(Line::text(
             format!(
-                "{} more: see the review.",
+                "{} more in the review.",
                 words::count(hidden, "warning", "warnings")
             ),
             Tone::Warn,
@@ -496,7 +499,7 @@ pub fn started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>)
         }
         Err(problem) => {
             model.modal = Some(Modal::Problem(crate::console::dialogs::Text::of_problem(
-                "The run was not started",
+                "The run did not start",
                 &problem,
             )));
             Vec::new()

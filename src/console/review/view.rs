@@ -34,7 +34,7 @@ pub fn draw(model: &Model, review: &Review, area: Rect, frame: &mut Frame, drawn
                 RolledBack::Charm { charm, .. } => format!("Roll back {charm}"),
             },
             Intent::Hold(intent) if intent.hold => format!("Hold {}", intent.release),
-            Intent::Hold(intent) => format!("Lift the hold of {}", intent.release),
+            Intent::Hold(intent) => format!("Remove the hold of {}", intent.release),
             Intent::Workflow(intent) => format!("Workflows of {}", intent.repository),
         },
     };

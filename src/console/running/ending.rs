@@ -30,41 +30,42 @@ pub(super) fn answer(model: &Model, running: &Running, width: usize, lines: &mut
     let done = of(&[StepOutcome::Done, StepOutcome::Skipped]);
     let (text, tone) = match state(model, &running.run) {
         State::Stopping => (
-            "Asked to stop. What is under way ends first; then it answers one of three things: stopped, \
-             finished anyway, or unknown."
+            "Cancelling. The current step finishes first; the run then ends as cancelled, finished \
+            anyway, or unknown."
                 .to_owned(),
             Tone::Warn,
         ),
         State::Ended(Outcome::Cancelled) | State::Replaced(Some(Outcome::Cancelled)) => (
-            format!("Stopped: {done} of {all} steps are done and stay so. The rest was not done."),
+            format!("Cancelled: {done} of {all} steps are done and stay applied. The rest did not run."),
             Tone::Warn,
         ),
         State::Ended(Outcome::Done | Outcome::Partly) if asked => (
-            "Finished anyway: when the request to stop arrived there was nothing left to stop.".to_owned(),
+            "Finished anyway: every step had completed before the cancellation arrived.".to_owned(),
             Tone::Warn,
         ),
         State::Ended(Outcome::Failed) | State::Replaced(Some(Outcome::Failed)) if asked => (
-            format!("Not stopped but failed: {done} of {all} steps are done and stay so."),
+            format!("Failed before the cancellation: {done} of {all} steps are done and stay applied."),
             Tone::Warn,
         ),
         State::Ended(Outcome::Failed) | State::Replaced(Some(Outcome::Failed)) => (
-            format!("Failed: {done} of {all} steps are done and stay so."),
+            format!("Failed: {done} of {all} steps are done and stay applied."),
             Tone::Warn,
         ),
         State::Open | State::Ended(Outcome::Unknown) => match record.and_then(|record| record.outcome) {
             Some(_) => (
                 format!(
-                    "Unknown: of {} nobody can say whether it happened, for no answer came. Taking the run up \
-                     looks first and repeats only what is missing.",
+                    "Outcome of {} unknown: no response received. Resuming the run checks the \
+                    current state first and runs only the missing steps.",
                     match of(&[StepOutcome::Unknown]) {
-                        0 => "what was under way".to_owned(),
+                        0 => "the current step".to_owned(),
                         count => words::count(count, "step", "steps"),
                     }
                 ),
                 Tone::Warn,
             ),
             None if record.is_some() => (
-                "It broke off: the process that did it is gone. Taking it up looks how far it came."
+                "Interrupted: the process that applied this run has exited. Resuming it checks how \
+                far it got."
                     .to_owned(),
                 Tone::Warn,
             ),
@@ -133,19 +134,16 @@ pub(super) fn missing(record: &RunRecord, look: &Look, width: usize, lines: &mut
             continue;
         }
         let why = match written {
-            Some(one) if one.made.no_longer_accepted => "the store no longer takes it".to_owned(),
+            Some(one) if one.made.no_longer_accepted => "the service no longer accepts it".to_owned(),
             Some(one) => one.problem.as_ref().map_or_else(
                 || "it was not done".to_owned(),
                 |problem| problem.summary.to_string(),
             ),
-            None => "it was not begun".to_owned(),
+            None => "it did not start".to_owned(),
         };
         texts.push(format!("{} {}: {why}", step.kind, step.target));
     }
-    lines.push(vec![Piece::new(
-        " Partly: everything else is as planned, and it counts; missing is only",
-        Tone::Strong,
-    )]);
+    lines.push(vec![Piece::new(" Partly done. Missing:", Tone::Strong)]);
     let glyph = look.glyph(Glyph::Nothing);
     for text in texts {
         put(&format!("{glyph} {text}"), Tone::Warn, width, lines);
@@ -158,13 +156,13 @@ pub(super) fn ways_on(record: &RunRecord, keymap: &Keymap, width: usize, lines: 
     if record.ways_on().is_empty() && !(well && record.rolled_back_by.is_none()) {
         return;
     }
-    let title = if well { " Next" } else { " What now" };
+    let title = if well { " Next" } else { " What to do" };
     lines.push(vec![Piece::new(title, Tone::Strong)]);
     if well {
-        let text = keymap.hint(ActionId::RunBrowse, "opens the page of the selected step");
+        let text = keymap.hint(ActionId::RunBrowse, "open the page of the selected step");
         put(&text, Tone::Accent, width, lines);
     } else {
-        let does = "takes it up again: looks what is so already, then does what is missing";
+        let does = "resume it: check the current state, then run the missing steps";
         put(
             &keymap.hint(ActionId::RunResume, does),
             Tone::Accent,
@@ -186,11 +184,11 @@ pub(super) fn ways_on(record: &RunRecord, keymap: &Keymap, width: usize, lines: 
         "no channel was changed, so there is nothing to roll back".to_owned()
     } else {
         let what = if changed == 1 {
-            "the channel that it changed gets back".to_owned()
+            "the channel that it changed returns".to_owned()
         } else {
-            format!("the {changed} channels that it changed get back")
+            format!("the {changed} channels that it changed return")
         };
-        let does = format!("rolls it back: {what} what it had before");
+        let does = format!("roll it back: {what} to the earlier state");
         keymap.hint(ActionId::RunRollBack, &does)
     };
     let tone = if changed == 0 { Tone::Dim } else { Tone::Accent };

@@ -36,7 +36,7 @@ pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<RunLine> {
     let (live, record) = known(model, &running.run);
     let waiting = model.queue.find(&running.run);
     let Some(plan) = plan(model, &running.run) else {
-        let text = " the journal has not been read yet";
+        let text = " journal not read yet";
         return vec![RunLine::text(vec![Piece::new(text, Tone::Dim)])];
     };
     let look = &model.setting.look;
@@ -166,7 +166,7 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
     let mut second = Vec::new();
     if let Some(record) = record {
         let mut text = format!(
-            "  begun {} UTC by {}",
+            "  started {} UTC by {}",
             words::minute(record.started_at),
             record.actor
         );
@@ -186,13 +186,13 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
         let told_below = goes_on.is_none() && !record.ways_on().is_empty();
         if state.waits() && !told_below {
             let go_on = match state {
-                RunState::Open => "looks and finishes it",
-                _ => "takes it up again",
+                RunState::Open => "check and finish",
+                _ => "resume",
             };
             let keymap = &model.setting.keymap;
-            let mut text = format!("  {}", keymap.hint(ActionId::RunResume, go_on));
+            let mut text = format!("  {}", keymap.brief(ActionId::RunResume, go_on));
             if record.touched_channels() {
-                let rolls = keymap.hint(ActionId::RunRollBack, "rolls it back");
+                let rolls = keymap.brief(ActionId::RunRollBack, "roll back");
                 text.push_str(&format!(", {rolls}"));
             }
             second.push(Piece::new(text, Tone::Accent));

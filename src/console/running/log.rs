@@ -53,19 +53,19 @@ fn heard(plan: &Plan, event: &Event, begun: bool) -> Entry {
         .as_ref()
         .map_or_else(|| "run".to_owned(), |step| name(plan, step));
     let (text, tone) = match &event.what {
-        Happened::Begun => ("begun".to_owned(), Tone::Dim),
+        Happened::Begun => ("started".to_owned(), Tone::Dim),
         Happened::Phase(phase, note) => {
             let note = note.as_ref().map(ToString::to_string);
             let word = match phase {
-                Phase::Processing => "the service works on it",
-                _ => "goes on",
+                Phase::Processing => "being processed by the service",
+                _ => "in progress",
             };
             (note.unwrap_or_else(|| word.to_owned()), Tone::Plain)
         }
         Happened::Retry(number, retry) => (again(*number, retry, event.at), Tone::Warn),
         Happened::Ended(outcome, problem) => ended(*outcome, problem.as_ref(), begun),
         Happened::StopAsked => (
-            "asked to stop; what is under way ends first".to_owned(),
+            "cancelling; the current step finishes first".to_owned(),
             Tone::Warn,
         ),
         Happened::RunEnded(outcome) => (outcome.as_str().to_owned(), tone(*outcome)),
@@ -80,7 +80,7 @@ fn heard(plan: &Plan, event: &Event, begun: bool) -> Entry {
 fn again(number: u32, retry: &Retry, at: DateTime<Utc>) -> String {
     let pause = (retry.again_at - at).num_milliseconds().max(0);
     let pause = if pause < 50 {
-        "at once".to_owned()
+        "now".to_owned()
     } else {
         format!("in {:.1} s", pause as f64 / 1000.0)
     };
@@ -88,7 +88,7 @@ fn again(number: u32, retry: &Retry, at: DateTime<Utc>) -> String {
         .request_id
         .as_ref()
         .map_or_else(String::new, |id| format!(" (request {id})"));
-    format!("try {} {pause}: {}{request}", number + 1, retry.reason)
+    format!("attempt {} {pause}: {}{request}", number + 1, retry.reason)
 }
 
 fn ended(outcome: StepOutcome, problem: Option<&Problem>, begun: bool) -> (String, Tone) {
@@ -128,20 +128,20 @@ const fn tone(outcome: Outcome) -> Tone {
 fn written(plan: &Plan, record: &RunRecord) -> Vec<Entry> {
     let mut list = vec![Entry {
         at: record.started_at,
-        text: format!("run: begun by {}", record.actor),
+        text: format!("run: started by {}", record.actor),
         tone: Tone::Dim,
     }];
     for step in &record.steps {
         let name = name(plan, &step.id);
         if let Some(at) = step.started_at {
             let again = if step.attempts > 1 {
-                format!(" again, time {}", step.attempts)
+                format!(" again, attempt {}", step.attempts)
             } else {
                 String::new()
             };
             list.push(Entry {
                 at,
-                text: format!("{name}: begun{again}"),
+                text: format!("{name}: started{again}"),
                 tone: Tone::Dim,
             });
         }

@@ -62,10 +62,10 @@ pub fn copied(model: &Model, running: &Running) -> Option<String> {
     if let Some(problem) = heard.or(written) {
         let mut text = problem.to_string();
         for cause in &problem.causes {
-            text.push_str(&format!("\nbecause {cause}"));
+            text.push_str(&format!("\ncaused by: {cause}"));
         }
         if let Some(id) = &problem.request_id {
-            text.push_str(&format!("\nrequest {id}"));
+            text.push_str(&format!("\nrequest ID: {id}"));
         }
         return Some(text);
     }

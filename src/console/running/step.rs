@@ -16,7 +16,7 @@ use crate::run::progress::{Phase, StepProgress};
 /// Width of the bar of a transfer, in cells.
 const BAR: usize = 12;
 /// The text for a step that its run never reached; it was not cancelled.
-pub(super) const NOT_BEGUN: &str = "not begun";
+pub(super) const NOT_BEGUN: &str = "not started";
 /// Seconds without a byte after which a transfer is shown as stalled.
 const STILL: usize = 3;
 /// Columns before the lines under a step.
@@ -160,7 +160,7 @@ fn after(seen: &Seen, outcome: StepOutcome, tone: Tone) -> Vec<Piece> {
     match (outcome, &seen.step.skip_reason, holds) {
         (StepOutcome::Skipped, Some(reason), _) => text.push_str(&format!(": {reason}")),
         (StepOutcome::Skipped, None, Some(revision)) => {
-            text.push_str(&format!(": revision {revision} holds it already"));
+            text.push_str(&format!(": revision {revision} already holds it"));
         }
         _ => {}
     }
@@ -232,7 +232,7 @@ fn speed(look: &Look, speed: Option<&Speed>, heard: &StepProgress) -> Vec<Piece>
         ));
     }
     pieces.push(if still {
-        Piece::new("  nothing moves", Tone::Warn)
+        Piece::new("  stalled", Tone::Warn)
     } else {
         Piece::new(format!("  {}/s", words::bytes(rate as u64)), Tone::Plain)
     });
@@ -246,7 +246,7 @@ fn again(heard: &StepProgress, now: DateTime<Utc>, width: usize) -> Vec<Vec<Piec
     };
     let often = words::count(heard.retries as usize, "retry", "retries");
     let when = match heard.waits(now) {
-        Some(left) => format!(", the next in {:.0} s", left.as_secs_f64().ceil()),
+        Some(left) => format!(", next in {:.0} s", left.as_secs_f64().ceil()),
         None => String::new(),
     };
     let request = retry
@@ -263,14 +263,14 @@ fn again(heard: &StepProgress, now: DateTime<Utc>, width: usize) -> Vec<Vec<Piec
 fn phase_words(step: &Step, heard: &StepProgress, now: DateTime<Utc>) -> String {
     match heard.phase {
         Phase::Waiting => "waiting".to_owned(),
-        Phase::Looking => "looking".to_owned(),
+        Phase::Looking => "checking".to_owned(),
         Phase::Sending => "sending".to_owned(),
-        Phase::Processing => format!("{} works on it", service(&step.op)),
+        Phase::Processing => format!("processing at {}", service(&step.op)),
         Phase::Retrying => {
             let left = heard.waits(now).map_or(0.0, |left| left.as_secs_f64().ceil());
-            format!("waiting {left:.0} s for try {}", heard.retries + 1)
+            format!("retrying in {left:.0} s (attempt {})", heard.retries + 1)
         }
-        Phase::Ended => "ending".to_owned(),
+        Phase::Ended => "finishing".to_owned(),
     }
 }
 
@@ -296,6 +296,6 @@ const fn service(op: &Op) -> &'static str {
     match op {
         Op::Copy { .. } => "the registry",
         _ if on_github(op) => "GitHub",
-        _ => "the store",
+        _ => "Charmhub",
     }
 }

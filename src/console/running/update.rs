@@ -42,7 +42,7 @@ pub fn update(model: &mut Model, msg: RunMsg) -> Vec<Effect> {
             let Some(run) = shown(model) else {
                 return Vec::new();
             };
-            model.say(format!("asked the terminal to copy: {run}"));
+            model.say(format!("copy request sent to the terminal: {run}"));
             vec![Effect::Copy(run.0)]
         }
         RunMsg::TakeOut => {
@@ -116,10 +116,10 @@ pub fn ended(
             // The most important part first: a narrow line is cut at its end.
             let (word, rest) = match record.outcome {
                 Some(Outcome::Done) => ("done", ""),
-                Some(Outcome::Partly) => ("partly done", "; the run shows what is missing"),
-                Some(Outcome::Failed) => ("failed", "; the run shows why and the ways on"),
-                Some(Outcome::Cancelled) => ("stopped", ""),
-                Some(Outcome::Unknown) | None => ("no certain answer", "; resume it to look"),
+                Some(Outcome::Partly) => ("partly done", "; open the run to see what is missing"),
+                Some(Outcome::Failed) => ("failed", "; open the run to see why"),
+                Some(Outcome::Cancelled) => ("cancelled", ""),
+                Some(Outcome::Unknown) | None => ("outcome unknown", "; resume the run to check"),
             };
             let word = workflows::standing(model, &record).map_or_else(|| word.to_owned(), |(word, ..)| word);
             let told = format!("{word}: {}{rest}", model.short_title(&record.plan.title));
@@ -135,7 +135,10 @@ pub fn ended(
             }
         }
         Err(problem) => {
-            model.modal = Some(Modal::Problem(Text::of_problem("The run broke off", &problem)));
+            model.modal = Some(Modal::Problem(Text::of_problem(
+                "The run was interrupted",
+                &problem,
+            )));
         }
     }
     panes::rebuild_activity(model);

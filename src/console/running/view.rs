@@ -92,7 +92,7 @@ fn draw_log(
             model,
             frame,
             rect,
-            vec![Piece::new(" nothing happened yet", Tone::Dim)],
+            vec![Piece::new(" no events yet", Tone::Dim)],
             false,
         );
     }

@@ -12,12 +12,12 @@ use crate::domain::{Kind, Problem};
 
 /// Returns an error if the console cannot be opened here.
 pub fn check() -> Result<(), Problem> {
-    let hint = "every command works without one: windlass status, windlass publish RELEASE --yes";
+    let hint = "commands need no terminal: windlass status, windlass publish RELEASE --yes";
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(Problem::new(Kind::Usage, "the console needs a terminal").hint(hint));
     }
     if env::var_os("TERM").is_some_and(|term| term == "dumb") {
-        return Err(Problem::new(Kind::Usage, "this terminal (TERM=dumb) cannot place a cursor").hint(hint));
+        return Err(Problem::new(Kind::Usage, "this terminal (TERM=dumb) cannot move the cursor").hint(hint));
     }
     Ok(())
 }

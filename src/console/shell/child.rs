@@ -50,7 +50,7 @@ fn words(from: &str, text: &str) -> Result<Vec<String>, Problem> {
     shell_words::split(text).map_err(|_| {
         Problem::new(
             Kind::Config,
-            format!("{from} is not a command: a quote in it is never closed"),
+            format!("{from} is not a command: a quote is not closed"),
         )
         .cause(Outside::capped(text, 120))
         .hint(format!("for example: export {from}='less -R'"))
@@ -103,7 +103,7 @@ impl Drop for Borrower {
             && matches!(child.try_wait(), Ok(None))
             && let Err(error) = kill_process(pid, Signal::TERM)
         {
-            tracing::debug!("a child could not be asked to end: {error}");
+            tracing::debug!("could not stop a child process: {error}");
         }
     }
 }
@@ -141,9 +141,9 @@ pub async fn run(
     let names = missing.join(", ");
     Err(Problem::new(
         Kind::Machine,
-        format!("there is no program {} here", Outside::new(&names)),
+        format!("program {} not found", Outside::new(&names)),
     )
-    .hint("name one that is there: export PAGER='less -R', export EDITOR=nano"))
+    .hint("choose an installed one: export PAGER='less -R', export EDITOR=nano"))
 }
 
 async fn attend(mut borrower: Borrower, text: Option<String>) -> io::Result<ExitStatus> {
@@ -161,7 +161,7 @@ async fn attend(mut borrower: Borrower, text: Option<String>) -> io::Result<Exit
     // Waits on another thread, so that a signal to windlass is handled meanwhile.
     when_ended(child, move || {
         if sender.send(()).is_err() {
-            tracing::trace!("nobody waits for the child any more");
+            tracing::trace!("the caller no longer waits for the child process");
         }
     });
     drop(ended.await);
@@ -196,7 +196,7 @@ pub fn in_a_line(problem: &Problem) -> String {
 fn failed(program: &str) -> Problem {
     Problem::new(
         Kind::Machine,
-        format!("{} could not be run", Outside::capped(program, 80)),
+        format!("could not run {}", Outside::capped(program, 80)),
     )
     .hint("check PAGER, VISUAL and EDITOR")
 }
@@ -204,7 +204,7 @@ fn failed(program: &str) -> Problem {
 fn told(program: &str, status: io::Result<ExitStatus>) -> Result<(), Problem> {
     match status {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(failed(program).cause(format!("it ended with {status}"))),
+        Ok(status) => Err(failed(program).cause(format!("it exited with {status}"))),
         Err(error) => Err(failed(program).because(&error)),
     }
 }

@@ -63,7 +63,7 @@ fn wrapped_for_screen(sequence: &str) -> Vec<u8> {
 }
 
 /// The tmux setting that a remote tmux needs to pass a copy on.
-pub const REMOTE_TMUX: &str = "asked the terminal to copy; tmux needs 'set -g set-clipboard on' for it";
+pub const REMOTE_TMUX: &str = "copy request sent; tmux needs 'set -g set-clipboard on' for it";
 
 /// The command used inside tmux.
 pub const TMUX: &[&str] = &["tmux"];
@@ -78,7 +78,7 @@ pub const TMUX_LIMIT: Duration = Duration::from_secs(1);
 pub fn copy_to_tmux(tmux: &[&str], text: &str, limit: Duration) -> Result<&'static str, String> {
     let end = Instant::now() + limit;
     match load_buffer(tmux, &["load-buffer", "-w", "-"], text, end) {
-        Ok(()) => return Ok("copied to tmux and asked its terminal to copy: prefix ] pastes it"),
+        Ok(()) => return Ok("copied to tmux and its terminal: prefix ] pastes it"),
         Err(LoadError::NoAnswer) => return Err(no_answer(limit)),
         Err(LoadError::Failed(_)) => {}
     }
@@ -104,7 +104,7 @@ impl From<std::io::Error> for LoadError {
 }
 
 fn no_answer(limit: Duration) -> String {
-    format!("tmux did not copy: no answer within {} s", limit.as_secs_f64())
+    format!("tmux did not copy: no response within {} s", limit.as_secs_f64())
 }
 
 fn load_buffer(tmux: &[&str], arguments: &[&str], text: &str, end: Instant) -> Result<(), LoadError> {
@@ -182,7 +182,7 @@ mod tests {
         for hangs in ["exec sleep 600", "exec 2>&-; exec sleep 600"] {
             let begun = Instant::now();
             let why = copy_to_tmux(&script(hangs), &text, limit).unwrap_err();
-            assert_eq!(why, "tmux did not copy: no answer within 0.2 s");
+            assert_eq!(why, "tmux did not copy: no response within 0.2 s");
             assert!(begun.elapsed() < Duration::from_secs(60));
         }
     }
@@ -191,7 +191,7 @@ mod tests {
     fn tmux_is_asked_again_without_what_it_does_not_know() {
         let limit = Duration::from_secs(60);
         let copied = copy_to_tmux(&script("cat >/dev/null"), "text", limit).unwrap();
-        assert!(copied.contains("asked its terminal"), "{copied}");
+        assert!(copied.contains("its terminal"), "{copied}");
         // The arguments of `sh -c` count from $0.
         let old = "cat >/dev/null; [ \"$1\" = - ] || { echo unknown option >&2; exit 1; }";
         let copied = copy_to_tmux(&script(old), "text", limit).unwrap();

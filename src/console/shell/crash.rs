@@ -126,7 +126,8 @@ fn text(place: &str, said: &str, names: &[String], trace: &str) -> String {
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let mut out = format!(
-        "windlass {} broke off at {}\n\nwhere  {place}\nsaid   {}\nthe last {} messages, newest last:\n",
+        "windlass {} crashed at {}\n\nwhere  {place}\nreason {}\nthe last {} messages, newest \
+        last:\n",
         env!("CARGO_PKG_VERSION"),
         Utc::now().format("%Y-%m-%d %H:%M:%S UTC"),
         redact(said, environment),
@@ -154,16 +155,22 @@ fn write(folder: &Path, text: &str) -> Option<PathBuf> {
 
 /// Returns what is printed once the terminal is restored.
 fn farewell(path: Option<&Path>, text: &str) -> String {
-    let mut out = String::from("windlass broke off: this is a fault of windlass.\n");
+    let mut out = String::from("windlass crashed. This is a bug in windlass.\n");
     if let Some(path) = path {
         let path = Outside::new(path.display().to_string());
         out.push_str(&format!("  report      {path}\n"));
-        out.push_str("              what happened, without what was typed; read it, then send it along\n");
+        out.push_str(
+            "              it contains no typed text; read it, then attach it to a bug \
+            report\n",
+        );
     } else {
-        out.push_str("  its report could not be written; it is:\n");
+        out.push_str("  the report could not be written:\n");
         out.push_str(text);
     }
-    out.push_str("  what to do  windlass runs shows whether a run was cut off, windlass resume settles it\n");
+    out.push_str(
+        "  what to do  run windlass runs to see interrupted runs, and windlass resume to \
+        finish them\n",
+    );
     out
 }
 

@@ -434,15 +434,17 @@ async fn kept_somewhere(keep: &Keep) -> Result<(), Problem> {
     }
     let problem = match keyring::standing().await {
         Keyring::Usable => return Ok(()),
-        Keyring::Locked => Problem::new(Kind::Machine, "the keyring is locked")
-            .hint("unlock it (sign in to the desktop, or open it in its own program), then plan again"),
+        Keyring::Locked => Problem::new(Kind::Machine, "the keyring is locked").hint(
+            "unlock it (sign in to the desktop, or open the keyring program), then plan \
+                again",
+        ),
         Keyring::Absent(why) => {
-            Problem::new(Kind::Machine, "there is no keyring to keep the token in").cause(why)
+            Problem::new(Kind::Machine, "no keyring found to store the token in").cause(why)
         }
     };
     Err(problem
-        .hint("choose the encrypted file in the review: it is opened by a passphrase")
-        .hint("windlass login --export FILE writes it to a file of yours"))
+        .hint("choose the encrypted file in the review; a passphrase protects it")
+        .hint("or write the token to a file: windlass login --export FILE"))
 }
 
 fn login_of(entered: &Entered) -> Login {
@@ -506,11 +508,11 @@ fn ended_msg(
 }
 
 fn broken(error: &tokio::task::JoinError) -> Problem {
-    let problem = Problem::new(Kind::Internal, "a task of windlass broke off")
+    let problem = Problem::new(Kind::Internal, "a background task failed")
         .because(error)
-        .hint("this is a fault of windlass; what was begun can be taken up with windlass resume");
+        .hint("this is a bug in windlass; finish an interrupted run with windlass resume");
     match super::crash::last() {
-        Some(path) => problem.hint(format!("what happened is written in {}", path.display())),
+        Some(path) => problem.hint(format!("report: {}", path.display())),
         None => problem,
     }
 }

@@ -147,9 +147,9 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
 }
 
 fn terminal_problem(error: &io::Error) -> Problem {
-    Problem::new(Kind::Machine, "the terminal cannot be used")
+    Problem::new(Kind::Machine, "cannot use the terminal")
         .because(error)
-        .hint("every command works without one: windlass status, windlass publish RELEASE")
+        .hint("commands need no terminal: windlass status, windlass publish RELEASE")
 }
 
 /// Events of the terminal and answers of background tasks.
@@ -330,7 +330,7 @@ impl Console {
 
     fn end_tour(&mut self) {
         if let Err(error) = marker::set(&self.folder) {
-            let text = format!("the tour will be offered again: {error}");
+            let text = format!("could not record the end of the tour: {error}");
             self.model.refuse(text);
         }
     }
@@ -382,7 +382,7 @@ impl Console {
             return;
         }
         if open::that_detached(link).is_err() {
-            self.model.refuse(format!("no browser here; the page is {link}"));
+            self.model.refuse(format!("no browser found; the page is {link}"));
         }
     }
 
@@ -426,7 +426,11 @@ impl Console {
             Ok(()) => child::editors(capabilities::variable),
             Err(error) => {
                 let shown = Outside::new(path.display().to_string());
-                Err(Problem::new(Kind::Machine, format!("there is no folder for {shown}")).because(&error))
+                Err(Problem::new(
+                    Kind::Machine,
+                    format!("could not create the directory of {shown}"),
+                )
+                .because(&error))
             }
         };
         let ended = match commands {

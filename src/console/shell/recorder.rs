@@ -20,9 +20,9 @@ impl Recorder {
     pub fn create(path: &Path) -> Result<Self, Problem> {
         let file = private_file::create_new(path).map_err(|error| {
             let shown = Outside::new(path.display().to_string());
-            Problem::new(Kind::Machine, format!("{shown} cannot be recorded into"))
+            Problem::new(Kind::Machine, format!("cannot record to {shown}"))
                 .because(&error)
-                .hint("name a file that is not there yet")
+                .hint("choose a file that does not exist")
         })?;
         Ok(Self(Some(file)))
     }
@@ -45,7 +45,7 @@ impl Recorder {
         };
         let line = serde_json::to_string(entry).map(|line| format!("{line}\n"));
         if !line.is_ok_and(|line| file.write_all(line.as_bytes()).is_ok()) {
-            tracing::warn!("the recording broke off");
+            tracing::warn!("the recording was interrupted");
             self.0 = None;
         }
     }

@@ -41,7 +41,7 @@ const fn dialog(model: &mut Model) -> Option<&mut SignIn> {
 pub fn close(model: &mut Model) {
     if dialog(model).is_some() {
         model.modal = None;
-        model.say("nobody signed in; nothing was started");
+        model.say("sign-in cancelled; nothing started");
     }
 }
 
@@ -89,7 +89,7 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     if dialog.typed(Ask::Passphrase) != dialog.typed(Ask::PassphraseAgain) {
-        dialog.problem = Some(Problem::new(Kind::Usage, "the two passphrases are not the same"));
+        dialog.problem = Some(Problem::new(Kind::Usage, "the passphrases differ"));
         for field in &mut dialog.fields {
             if matches!(field.ask, Ask::Passphrase | Ask::PassphraseAgain) {
                 field.text.clear();

@@ -95,7 +95,7 @@ fn pieces(line: &Line) -> Vec<Piece> {
 
 fn intro(model: &Model, dialog: &SignIn) -> Vec<Line> {
     let mut lines = vec![Line::text(
-        "What you type goes to Ubuntu One and is not kept.",
+        "Your input goes to Ubuntu One and is not stored.",
         Tone::Plain,
     )];
     let days = dialog.scope.ttl / 86_400;
@@ -106,7 +106,7 @@ fn intro(model: &Model, dialog: &SignIn) -> Vec<Line> {
     };
     lines.push(Line::text(
         format!(
-            "It may: {} on {}, for {life}.",
+            "The token may: {} on {}, for {life}.",
             dialog.scope.permissions.join(", "),
             match dialog.scope.packages.len() {
                 0 => "every package of the account".to_owned(),
@@ -123,16 +123,16 @@ fn intro(model: &Model, dialog: &SignIn) -> Vec<Line> {
 
 fn below(model: &Model, dialog: &SignIn) -> Vec<Line> {
     if dialog.in_flight.is_some() {
-        return vec![Line::text("asking Ubuntu One …", Tone::Accent)];
+        return vec![Line::text("signing in at Ubuntu One …", Tone::Accent)];
     }
     if let Some(problem) = &dialog.problem {
         return Line::problem(problem);
     }
     let keymap = &model.setting.keymap;
     let keys = [
-        keymap.hint(ActionId::SignInAccept, "next field, then sign in"),
-        keymap.hint(ActionId::SignInNext, "other field"),
-        keymap.hint(ActionId::SignInClose, "leave"),
+        keymap.brief(ActionId::SignInAccept, "next or sign in"),
+        keymap.brief(ActionId::SignInNext, "change field"),
+        keymap.brief(ActionId::SignInClose, "cancel"),
     ];
     vec![Line::text(keys.join("    "), Tone::Dim)]
 }

@@ -71,7 +71,7 @@ fn state(model: &Model, dialog: &Tags, shown: usize) -> Vec<Line> {
     let list = seen.and_then(|seen| seen.value.as_ref());
     let mut lines = Vec::new();
     match (list, dialog.in_flight) {
-        (None, Some(_)) => lines.push(Line::text("asking the registry …", Tone::Dim)),
+        (None, Some(_)) => lines.push(Line::text("reading the registry …", Tone::Dim)),
         (Some(list), in_flight) => {
             let all = words::count(list.tags.len(), "tag", "tags");
             let all = if shown == list.tags.len() {
@@ -80,15 +80,11 @@ fn state(model: &Model, dialog: &Tags, shown: usize) -> Vec<Line> {
                 format!("{shown} of {all}")
             };
             let age = match (in_flight, seen.and_then(|seen| seen.read_at)) {
-                (Some(_), _) => "asking again …".to_owned(),
+                (Some(_), _) => "reading again …".to_owned(),
                 (None, Some(at)) => format!("read {}", words::age(model.now, at)),
                 (None, None) => String::new(),
             };
-            let cut = if list.cut {
-                "; the registry has more than are listed here"
-            } else {
-                ""
-            };
+            let cut = if list.cut { "; the registry has more" } else { "" };
             lines.push(Line::text(format!("{all}, {age}{cut}"), Tone::Dim));
         }
         (None, None) => {}

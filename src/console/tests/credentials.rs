@@ -75,7 +75,7 @@ fn a_rotation_is_reviewed_confirmed_signed_in_and_started() {
     see(&model, "One-time password");
     type_in(&mut model, "123456");
     let id = sent(&press(&mut model, Key::Enter));
-    see(&model, "asking Ubuntu One");
+    see(&model, "signing in at Ubuntu One");
     let effects = say(&mut model, id, Ok(Discharge::Signed(proof())));
     let [Effect::Start { id, plan, given }] = effects.as_slice() else {
         panic!("{effects:?}");
@@ -130,21 +130,18 @@ fn the_review_of_a_rotation_says_what_is_and_what_will_be() {
 fn a_repository_without_rights_is_left_out_by_a_key_and_put_back() {
     let mut model = refused_rotation();
     see(&model, "the GitHub token may not write to finos/studio");
-    see(&model, "w leaves out what is refused");
+    see(&model, "press w to skip the refused secrets");
     press(&mut model, Key::Char('w'));
     let plan = reviewed(&model).unwrap();
     assert_eq!(
         plan.command,
         "windlass rotate --without finos/studio:CHARMHUB_TOKEN"
     );
-    see(
-        &model,
-        "finos/studio:CHARMHUB_TOKEN keeps the value that it holds",
-    );
-    see(&model, "w puts them back");
+    see(&model, "finos/studio:CHARMHUB_TOKEN keeps its current value");
+    see(&model, "press w to include them again");
     press(&mut model, Key::Char('w'));
     assert!(reviewed(&model).is_none());
-    see(&model, "w leaves out what is refused");
+    see(&model, "press w to skip the refused secrets");
     // If nothing is refused and nothing was left out, the key does nothing.
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('R'));
@@ -252,21 +249,21 @@ fn a_session_is_revoked_by_typing_and_the_one_in_use_never() {
     let mut model = console((80, 24), false);
     press(&mut model, Key::Char('4'));
     press(&mut model, Key::Char('X'));
-    see(&model, "select one of the sessions first");
+    see(&model, "select a session first");
     press(&mut model, Key::End);
     press(&mut model, Key::Char('X'));
-    see(&model, "revoked already");
+    see(&model, "already revoked");
     press(&mut model, Key::Char('/'));
     type_in(&mut model, "in use here");
     press(&mut model, Key::Enter);
     press(&mut model, Key::Char('X'));
-    see(&model, "windlass itself uses this session");
+    see(&model, "windlass uses this session");
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('/'));
     type_in(&mut model, "session-of-the-secrets");
     press(&mut model, Key::Enter);
     press(&mut model, Key::Char('X'));
-    see(&model, "its jobs fail once it is revoked");
+    see(&model, "its jobs fail after the revocation");
     press(&mut model, Key::Enter);
     type_in(&mut model, "revoke");
     let effects = press(&mut model, Key::Enter);
@@ -301,7 +298,7 @@ fn an_expired_credential_leads_to_sign_in_and_back_into_the_plan() {
     let expired = Problem::new(Kind::Credentials, EXPIRED).with_expired_credential();
     let refused = Msg::Planned(*id, now(), previous.clone(), Box::new(Err(expired)));
     update(&mut model, refused);
-    see(&model, "L signs in and comes back");
+    see(&model, "press L to sign in and return here");
     press(&mut model, Key::Char('t'));
     let Some(before) = reviewed(&model) else {
         panic!("no plan");
@@ -346,7 +343,7 @@ fn signing_in_is_offered_only_where_charmhub_refused_the_credential() {
         };
         let refused = Msg::Planned(*id, now(), previous.clone(), Box::new(Err(problem)));
         update(&mut model, refused);
-        let offered = screen(&model).0.contains("L signs in and comes back");
+        let offered = screen(&model).0.contains("press L to sign in and return here");
         let spec = actions::spec(ActionId::ReviewSignIn).unwrap();
         assert_eq!(spec.standing(&model) == Availability::Enabled, offered);
         offered
@@ -372,12 +369,12 @@ fn signing_in_is_offered_only_where_charmhub_refused_the_credential() {
 fn a_refused_rotation_names_nothing_to_do_that_is_none() {
     let text = screen(&refused_rotation()).0;
     assert!(
-        text.contains("nothing was changed and no token was made"),
+        text.contains("nothing was changed and no token was created"),
         "{text}"
     );
     let mut hints = text.lines().filter(|line| line.contains("what to do"));
     assert!(!hints.any(|line| line.contains("nothing was changed")), "{text}");
-    assert!(!text.contains("signs in and comes back"), "{text}");
+    assert!(!text.contains("sign in and return here"), "{text}");
 }
 
 #[test]
@@ -386,11 +383,11 @@ fn leaving_the_sign_in_comes_back_too() {
     press(&mut model, Key::Char('p'));
     let before = reviewed(&model).unwrap();
     model.modal = Some(Modal::Problem(Text::of_problem(
-        "The run was not started",
+        "The run did not start",
         &Problem::new(Kind::Credentials, EXPIRED).with_expired_credential(),
     )));
     update(&mut model, Msg::Resize(120, 40));
-    see(&model, "L signs in and comes back");
+    see(&model, "press L to sign in and return here");
     press(&mut model, Key::Char('L'));
     assert!(matches!(reviewed(&model).unwrap().intent, Intent::SignIn(_)));
     press(&mut model, Key::Esc);
@@ -419,9 +416,9 @@ fn another_problem_offers_no_sign_in() {
 fn a_file_is_chosen_openly_and_its_passphrase_typed_twice() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('L'));
-    see(&model, "v stores it in an encrypted file instead");
+    see(&model, "press v to store it in an encrypted file instead");
     press(&mut model, Key::Char('v'));
-    see(&model, "v stores it in the keyring instead");
+    see(&model, "press v to store it in the keyring instead");
     press(&mut model, Key::Enter);
     type_in(&mut model, "yes");
     press(&mut model, Key::Enter);
@@ -429,7 +426,7 @@ fn a_file_is_chosen_openly_and_its_passphrase_typed_twice() {
         type_in(&mut model, text);
         assert!(press(&mut model, Key::Enter).is_empty());
     }
-    see(&model, "the two passphrases are not the same");
+    see(&model, "the passphrases differ");
     type_in(&mut model, "open");
     press(&mut model, Key::Enter);
     type_in(&mut model, "open");
@@ -447,7 +444,7 @@ fn the_demo_leaves_the_keyring_alone_and_says_what_to_type() {
     model.setting.demo = true;
     press(&mut model, Key::Char('L'));
     press(&mut model, Key::Char('v'));
-    see(&model, "the demo world leaves your keyring alone");
+    see(&model, "the demo environment does not use your keyring");
     press(&mut model, Key::Enter);
     type_in(&mut model, "yes");
     press(&mut model, Key::Enter);

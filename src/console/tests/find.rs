@@ -58,10 +58,10 @@ fn the_log_of_a_run_is_searched_and_moved_to_the_match() {
     press(&mut model, Key::Enter);
     assert!(matches!(model.screen, Screen::Run(_)));
     press(&mut model, Key::Char('/'));
-    type_in(&mut model, "begun by someone");
+    type_in(&mut model, "started by someone");
     let shown = screen(&model).0;
-    assert!(shown.contains("/begun by someone (1 of 1)"), "{shown}");
-    assert!(shown.contains("run: begun by someone@here"), "{shown}");
+    assert!(shown.contains("/started by someone (1 of 1)"), "{shown}");
+    assert!(shown.contains("run: started by someone@here"), "{shown}");
     press(&mut model, Key::Enter);
     press(&mut model, Key::Char('n'));
     assert!(screen(&model).0.contains("(1 of 1)"));

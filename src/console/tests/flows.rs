@@ -98,7 +98,7 @@ fn a_refusal_names_its_remedy_and_the_key_for_it() {
     press(&mut model, Key::End);
     press(&mut model, Key::Char('p'));
     assert!(reviewed(&model).is_none());
-    assert!(screen(&model).0.contains("t publishes to the track alone"));
+    assert!(screen(&model).0.contains("press t to publish only to the track"));
     press(&mut model, Key::Char('t'));
     let plan = reviewed(&model);
     assert!(plan.is_some_and(|plan| plan.command.contains("--track-only")));

@@ -75,7 +75,7 @@ fn a_plan_waits_behind_a_run_and_starts_when_it_ended_well() {
     assert_eq!(stands(&model), &Stands::Behind);
     let text = screen(&model).0;
     assert!(text.contains("queued behind Publish 2025-01-27"), "{text}");
-    assert!(text.contains("x removes it from the queue"), "{text}");
+    assert!(text.contains("press x to remove it from the queue"), "{text}");
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('5'));
     assert_eq!(model.panes.activity.rows()[0].state, State::Queued);
@@ -100,8 +100,8 @@ fn where_the_run_before_it_did_not_end_well_it_asks_again() {
         assert!(effects.iter().all(|effect| !effect.writes()), "{effects:?}");
         assert!(matches!(stands(&model), Stands::Asks(Why::Before { .. })));
         let text = screen(&model).0;
-        assert!(text.contains("asks again"), "{text}");
-        assert!(text.contains("Nothing was started"), "{text}");
+        assert!(text.contains("needs review"), "{text}");
+        assert!(text.contains("Not started"), "{text}");
         // Enter plans again and confirms nothing.
         assert!(press(&mut model, Key::Enter).is_empty());
         assert!(model.queue.is_empty());
@@ -129,9 +129,9 @@ fn a_plan_that_is_no_longer_the_same_is_not_started() {
     assert!(effects.iter().all(|effect| !effect.writes()), "{effects:?}");
     assert!(matches!(stands(&model), Stands::Asks(Why::Changed(list)) if !list.is_empty()));
     let text = screen(&model).0;
-    assert!(text.contains("no longer the one that was confirmed"), "{text}");
+    assert!(text.contains("differs from the one you confirmed"), "{text}");
     assert!(
-        text.contains("was r50 + engine-image r32 when it was confirmed"),
+        text.contains("was r50 + engine-image r32 at confirmation"),
         "{text}"
     );
 }
@@ -176,7 +176,7 @@ fn it_can_be_taken_out_and_a_quit_asks() {
     let (mut model, run) = queued((120, 40));
     press(&mut model, Key::Char('q'));
     assert!(matches!(model.modal, Some(Modal::Leave)));
-    assert!(screen(&model).0.contains("1 confirmed plan waits"));
+    assert!(screen(&model).0.contains("1 confirmed plan is queued"));
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('x'));
     assert!(model.queue.is_empty());
@@ -202,7 +202,7 @@ fn what_asks_again_is_asked_about_at_the_quit_too() {
     let (mut model, run) = queued((120, 40));
     ended(&mut model, &run, Outcome::Failed);
     assert!(press(&mut model, Key::Char('q')).is_empty());
-    assert!(screen(&model).0.contains("Plans wait. Leave?"));
+    assert!(screen(&model).0.contains("Plans are queued. Leave?"));
     assert_eq!(press(&mut model, Key::Char('x')), [Effect::Quit]);
 }
 
@@ -228,5 +228,5 @@ fn the_queue_names_the_keys_of_the_operator() {
     let user = UserConfig::parse("[keys]\nrun-take-out = \"f9\"\n", "config.toml").unwrap();
     model.setting.keymap = Arc::new(Keymap::with(&user.key_wishes).unwrap());
     let text = screen(&model).0;
-    assert!(text.contains("f9 removes it from the queue"), "{text}");
+    assert!(text.contains("press f9 to remove it from the queue"), "{text}");
 }

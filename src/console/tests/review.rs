@@ -131,8 +131,8 @@ fn what_is_assumed_says_how_old_it_is() {
         press(&mut model, Key::Down);
     }
     let text = screen(&model).0;
-    assert!(text.contains("the oldest was seen 7 min ago"), "{text}");
-    let seen = text.matches("seen 7 min ago").count();
+    assert!(text.contains("oldest read 7 min ago"), "{text}");
+    let seen = text.matches("read 7 min ago").count();
     assert!(seen > 3, "{text}");
 }
 

@@ -120,20 +120,18 @@ fn a_retry_says_why_and_when() {
     let mut model = with_retry((120, 40));
     let text = screen(&model).0;
     assert!(
-        text.contains(
-            "1 retry, the next in 3 s: the registry did not answer: connection reset (request req-77)"
-        ),
+        text.contains("1 retry, next in 3 s: the registry did not answer: connection reset (request req-77)"),
         "{text}"
     );
     assert!(
-        text.contains("try 2 in 3.0 s: the registry did not answer"),
+        text.contains("attempt 2 in 3.0 s: the registry did not answer"),
         "{text}"
     );
     assert!(!text.contains("100%"), "{text}");
     update(&mut model, Msg::Clock(at(12)));
-    assert!(screen(&model).0.contains("the next in 1 s"));
+    assert!(screen(&model).0.contains("next in 1 s"));
     update(&mut model, Msg::Clock(at(14)));
-    assert!(!screen(&model).0.contains("the next in"));
+    assert!(!screen(&model).0.contains("next in"));
 }
 
 #[test]
@@ -143,7 +141,7 @@ fn the_speed_is_drawn_second_by_second_and_a_standstill_is_said() {
     assert!(text.contains("▂▅█▇▅  12.3 MB/s"), "{text}");
     assert_eq!(wake::next(&model), Some(at(10)), "seconds count while it goes on");
     update(&mut model, Msg::Clock(at(12)));
-    assert!(screen(&model).0.contains("nothing moves"));
+    assert!(screen(&model).0.contains("stalled"));
 }
 
 #[test]
@@ -159,18 +157,18 @@ fn the_log_is_told_hidden_moved_and_copied() {
     for _ in 0..50 {
         press(&mut model, Key::Up);
     }
-    assert!(screen(&model).0.contains("run: begun"));
+    assert!(screen(&model).0.contains("run: started"));
     let effects = press(&mut model, Key::Char('y'));
     assert!(matches!(effects.as_slice(), [Effect::Copy(text)] if text.contains("req-77")));
     // At its end the log follows new lines again.
     for _ in 0..50 {
         press(&mut model, Key::Down);
     }
-    assert!(screen(&model).0.contains("try 2 in"));
+    assert!(screen(&model).0.contains("attempt 2 in"));
     press(&mut model, Key::Tab);
     press(&mut model, Key::Esc);
     press(&mut model, Key::Enter);
-    assert!(screen(&model).0.contains("try 2 in"), "it is there again");
+    assert!(screen(&model).0.contains("attempt 2 in"), "it is there again");
 }
 
 #[test]
@@ -210,12 +208,12 @@ fn the_selected_step_is_copied_and_opened() {
 fn a_stop_has_three_answers_and_each_is_said() {
     use StepOutcome::{Cancelled, Done, Unknown};
     let answers: [(Outcome, &[StepOutcome], &str); 3] = [
-        (Outcome::Cancelled, &[Done, Done, Cancelled], "Stopped: 2 of"),
+        (Outcome::Cancelled, &[Done, Done, Cancelled], "Cancelled: 2 of"),
         (Outcome::Done, &[Done, Done, Done], "Finished anyway"),
         (
             Outcome::Unknown,
             &[Done, Done, Unknown],
-            "Unknown: of 1 step nobody can say",
+            "Outcome of 1 step unknown: no response received",
         ),
     ];
     for (outcome, steps, words) in answers {
@@ -223,14 +221,17 @@ fn a_stop_has_three_answers_and_each_is_said() {
         press(&mut model, Key::Char('c'));
         assert_eq!(press(&mut model, Key::Char('x')), [Effect::Cancel(run())]);
         let text = screen(&model).0;
-        assert!(text.contains("Asked to stop"), "{text}");
+        assert!(
+            text.contains("Cancelling. The current step finishes first"),
+            "{text}"
+        );
         let ended = Msg::Ended(run(), at(20), Box::new(Ok(past(outcome, steps))));
         update(&mut model, ended);
         model.notice = None;
         let text = screen(&model).0;
         assert!(text.contains(words), "{text}");
         assert_eq!(
-            text.contains("r takes it up again") || text.contains("r looks and"),
+            text.contains("press r to resume it") || text.contains("r: check and"),
             outcome != Outcome::Done
         );
     }
@@ -376,10 +377,10 @@ fn what_stopped_a_run_is_said_once_and_before_its_steps() {
     press(&mut model, Key::Char('5'));
     press(&mut model, Key::Enter);
     let text = screen(&model).0;
-    assert_eq!(text.matches("because     connection reset").count(), 1, "{text}");
+    assert_eq!(text.matches("cause       connection reset").count(), 1, "{text}");
     let at = |words: &str| text.find(words).unwrap();
     assert!(
-        at("because") < at("What now") && at("What now") < at("create-track     engine"),
+        at("cause  ") < at("What to do") && at("What to do") < at("create-track     engine"),
         "{text}"
     );
 }
@@ -428,7 +429,7 @@ fn a_failed_run_that_was_repeated_is_not_left_unfinished() {
         assert_eq!(running::state(&model, &run()), State::Replaced(outcome));
         let shown = screen(&model).0;
         assert!(shown.contains(&format!("by run {id}")), "{shown}");
-        assert!(!shown.contains("takes it up again"), "{shown}");
+        assert!(!shown.contains("resume it"), "{shown}");
         press(&mut model, Key::Char('r'));
         assert!(model.modal.is_none(), "it is not offered");
     }
@@ -530,9 +531,12 @@ fn ways_on_name_the_users_own_keys() {
     press(&mut model, Key::Enter);
     press(&mut model, Key::End);
     let text = screen(&model).0;
-    assert!(text.contains("R takes it up again: looks"), "{text}");
-    assert!(text.contains("'roll back' rolls it back: the"), "{text}");
+    assert!(text.contains("press R to resume it: check"), "{text}");
+    assert!(text.contains("use 'roll back' to roll it back: the"), "{text}");
     with_runs(&mut model, vec![past(Outcome::Done, &[StepOutcome::Done; 40])]);
     let text = screen(&model).0;
-    assert!(text.contains("f8 opens the page of the selected step"), "{text}");
+    assert!(
+        text.contains("press f8 to open the page of the selected step"),
+        "{text}"
+    );
 }

@@ -31,15 +31,15 @@ fn s_goes_through_the_columns_and_says_which() {
     // The selection stays on its row, not on its index.
     assert_eq!(model.panes.releases.selected().unwrap().key(), chosen);
     press(&mut model, Key::Char('s'));
-    assert!(screen(&model).0.contains("by standing ↑"));
+    assert!(screen(&model).0.contains("by status ↑"));
     press(&mut model, Key::Char('s'));
-    assert!(screen(&model).0.contains("by made ↓"));
+    assert!(screen(&model).0.contains("by date ↓"));
     assert_eq!(releases(&model)[1], "2024-01-08", "made in 2025");
     press(&mut model, Key::Char('s'));
-    assert!(!screen(&model).0.contains(" by made"));
+    assert!(!screen(&model).0.contains(" by date"));
     assert_eq!(releases(&model), usual);
     press(&mut model, Key::Char('S'));
-    assert!(screen(&model).0.contains("the rows have their usual order"));
+    assert!(screen(&model).0.contains("the rows have their default order"));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn marked_sessions_are_revoked_by_one_plan() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('4'));
     press(&mut model, Key::Char(' '));
-    assert!(screen(&model).0.contains("only sessions are marked"));
+    assert!(screen(&model).0.contains("only sessions can be marked"));
     for session in ["session-lost", "session-of-the-secrets"] {
         model.panes.credentials.select_key(&format!("session/{session}"));
         press(&mut model, Key::Char(' '));
@@ -165,7 +165,7 @@ fn marked_sessions_are_revoked_by_one_plan() {
     model.panes.credentials.select_key("session/session-in-use");
     press(&mut model, Key::Char(' '));
     press(&mut model, Key::Char('X'));
-    assert!(screen(&model).0.contains("windlass itself uses a marked session"));
+    assert!(screen(&model).0.contains("windlass uses a marked session"));
 }
 
 #[test]

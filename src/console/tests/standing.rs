@@ -146,7 +146,7 @@ fn close_step(charm: &str, before: Vec<PlannedRow>) -> Step {
         channel: before[0].channel.clone(),
         before: Vec::new(),
     };
-    let undo = "released again with what the channel served before";
+    let undo = "release what the channel served before";
     step(op, charm, State::Rows(before), State::Rows(after), undo)
 }
 
@@ -269,13 +269,13 @@ fn a_release_shows_what_its_standing_rests_on() {
     press(&mut model, Key::Enter);
     let text = screen(&model).0;
     for fact in [
-        "published   partly: its branch is there, not every channel runs it",
-        "branch      release-2023-12-05 is there in finos/bundle",
+        "published   partly: its branch exists, but not every channel runs it",
+        "branch      release-2023-12-05 exists in finos/bundle",
         "bundle      2023-12/edge r57 of finos-legend-bundle",
         "publish     done       just now by someone@here  20250201T120000Z-ab12",
         "engine      2023-12/edge  runs it  r50 + engine-image r32 on 20.04",
         "studio      2023-12/edge  closed",
-        "finos/legend-engine-server:4.36.0  feeds engine",
+        "finos/legend-engine-server:4.36.0  used by engine",
     ] {
         assert!(text.contains(fact), "{fact}\n{text}");
     }
@@ -327,11 +327,11 @@ fn what_is_not_known_is_not_guessed() {
     press(&mut model, Key::Enter);
     let text = screen(&model).0;
     for fact in [
-        "published   cannot be told: the branches could not be read",
+        "published   unknown: the branches could not be read",
         "release-2023-12-05: could not be read",
-        "finos-legend-bundle is not known yet",
-        "engine      not known yet",
-        "none of this journal",
+        "finos-legend-bundle was not read yet",
+        "engine      not read yet",
+        "none in this journal",
     ] {
         assert!(text.contains(fact), "{fact}\n{text}");
     }
@@ -448,7 +448,7 @@ fn a_row_of_latest_promotes_the_whole_track() {
     let text = screen(&model).0;
     for fact in [
         "Promote track latest",
-        "Every open risk of latest moves one step, the most stable to:",
+        "Move every open risk of latest up one step, the most stable to:",
         "to latest/candidate",
     ] {
         assert!(text.contains(fact), "{fact}\n{text}");
@@ -484,7 +484,7 @@ fn what_is_not_on_its_track_cannot_be_promoted() {
     seen_by(&mut model, |snapshot| snapshot.charms.clear());
     assert!(matches!(
         can(&model, ActionId::PromoteRelease),
-        Availability::Disabled(why) if why.contains("not known yet")
+        Availability::Disabled(why) if why.contains("not read yet")
     ));
     model.setting.offline = true;
     model.snapshot = Arc::new(snapshot());
@@ -522,7 +522,7 @@ fn a_promotion_as_it_is_planned() {
         model
     };
     let text = screen(&promoted(stands((120, 40)))).0;
-    assert!(text.contains("is published in part only"), "{text}");
+    assert!(text.contains("is only partly published"), "{text}");
     let mut model = promoted(console((120, 40), false));
     let text = screen(&model).0;
     let heading = text.lines().position(|line| line.contains("▾ 2023-12/candidate"));
@@ -575,10 +575,10 @@ fn a_publish_can_leave_branch_and_bundle_out() {
     )
     .remedy(
         &[Remedy::WithoutMarker],
-        "--without branch,bundle publishes the charms alone",
+        "--without branch,bundle publishes only the charms",
     );
     planned(&mut model, id, Err(refused));
-    assert!(screen(&model).0.contains("w publishes the charms alone"));
+    assert!(screen(&model).0.contains("press w to publish only the charms"));
     let (_, intent) = wish(&mut model, Key::Char('w')).unwrap();
     assert_eq!(intent.command(), "windlass publish 2025-01-27");
 }

@@ -52,10 +52,10 @@ fn what_nobody_asked_yet_is_said_to_be_so() {
         for pane in "1234".chars() {
             press(&mut model, Key::Char(pane));
             let text = shown(&model);
-            assert!(text.contains("not asked yet"), "{size:?} {pane}\n{text}");
+            assert!(text.contains("not read yet"), "{size:?} {pane}\n{text}");
             // Charms and secrets have rows from the workspace alone.
             let bare = matches!(pane, '1' | '2');
-            let said = text.contains("nobody has asked yet");
+            let said = text.contains("not loaded");
             assert!(said || !bare, "{size:?} {pane}\n{text}");
         }
     }
@@ -66,8 +66,8 @@ fn what_is_being_asked_says_whom() {
     for size in SIZES {
         let mut model = unanswered(Snapshot::default(), size);
         for (pane, whom) in [
-            ('1', "asking GitHub for finos/legend"),
-            ('2', "asking Charmhub for 2 charms"),
+            ('1', "reading finos/legend from GitHub"),
+            ('2', "reading 2 charms from Charmhub"),
             ('5', "reading the journal"),
         ] {
             press(&mut model, Key::Char(pane));
@@ -98,7 +98,7 @@ fn each_pane_fills_as_its_source_arrives_and_the_others_say_how_long_they_take()
             update(&mut model, Msg::SourceRead(id, now(), Box::new(complete)));
         }
         assert!(shown(&model).contains("latest"), "{size:?}\n{}", shown(&model));
-        assert!(!shown(&model).contains("asking Charmhub"), "{size:?}");
+        assert!(!shown(&model).contains("reading 2 charms"), "{size:?}");
         // The clock ticks every second while GitHub has not answered.
         assert_eq!(wake::next(&model), Some(now() + TimeDelta::seconds(1)));
         update(&mut model, Msg::Clock(now() + TimeDelta::seconds(3)));
@@ -200,7 +200,7 @@ fn the_history_of_a_channel_says_what_it_is_based_on_before_the_first_run() {
     press(&mut model, Key::Char('2'));
     press(&mut model, Key::Enter);
     let text = shown(&model);
-    assert!(text.contains("based on what the store serves now"), "{text}");
+    assert!(text.contains("from the current state of Charmhub"), "{text}");
 }
 
 #[test]
@@ -301,10 +301,10 @@ fn a_filter_that_leaves_nothing_says_what_there_is_and_how_to_get_it_back() {
         assert!(text.contains("/zzz (0 of 5)"), "{size:?}\n{text}");
         // Of the listed ones, whenever they were made.
         assert!(
-            text.contains("none of 5 releases matches 'zzz'"),
+            text.contains("no match for 'zzz' among 5 releases"),
             "{size:?}\n{text}"
         );
-        assert!(text.contains("drops the filter"), "{size:?}\n{text}");
+        assert!(text.contains("clear the filter"), "{size:?}\n{text}");
     }
 }
 
@@ -347,7 +347,7 @@ fn the_scale_of_the_credentials_reaches_to_the_farthest_end() {
     press(&mut model, Key::Char('4'));
     press(&mut model, Key::Char('z'));
     let text = shown(&model);
-    let scale = text.lines().find(|line| line.contains("ends in")).unwrap();
+    let scale = text.lines().find(|line| line.contains("expires in")).unwrap();
     assert!(scale.contains("today") && scale.contains("90 d"), "{text}");
     // The bars begin below the label of the current time.
     let bar = text.lines().find(|line| line.contains("12 d 4 h")).unwrap();
@@ -365,10 +365,10 @@ fn an_image_that_was_looked_at_shows_in_the_upload_dialog_what_is_to_be_sent() {
     assert!(!shown(&model).contains("to send"), "{}", shown(&model));
     press(&mut model, Key::Ctrl('o'));
     let text = shown(&model);
-    assert!(text.contains("28.0 MB there, 307 MB to send"), "{text}");
+    assert!(text.contains("28.0 MB present, 307 MB to send"), "{text}");
     press(&mut model, Key::Esc);
     let text = shown(&model);
-    assert!(text.contains("28.0 MB there, 307 MB to send"), "{text}");
+    assert!(text.contains("28.0 MB present, 307 MB to send"), "{text}");
     assert!(text.contains("░░██████████████████"), "{text}");
 }
 
@@ -380,7 +380,7 @@ fn the_picture_of_a_channel_tells_what_its_rows_tell() {
     press(&mut model, Key::End);
     let text = shown(&model);
     assert!(
-        text.contains("Changes known from the journal and the store"),
+        text.contains("Changes recorded in the journal and by Charmhub"),
         "{text}"
     );
     assert!(text.contains("changed outside"), "{text}");

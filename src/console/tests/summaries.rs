@@ -87,7 +87,7 @@ fn one_secret_of_the_organisation_is_chosen_by_a_key() {
     assert_eq!(intent(&model), "windlass rotate");
     press(&mut model, Key::Char('O'));
     assert_eq!(intent(&model), "windlass rotate --organisation");
-    assert!(screen(&model).0.contains("[one secret of the organisation]"));
+    assert!(screen(&model).0.contains("[one organisation secret]"));
     press(&mut model, Key::Char('O'));
     assert_eq!(intent(&model), "windlass rotate");
 }

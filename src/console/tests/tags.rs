@@ -100,7 +100,7 @@ fn the_list_is_left_without_a_change_and_kept_for_the_next_time() {
     let [Effect::ListTags { id, .. }] = effects.as_slice() else {
         panic!("{effects:?}");
     };
-    see(&model, "asking again");
+    see(&model, "reading again");
     let failed = Box::new(Err(Problem::new(Kind::Network, "no answer")));
     update(&mut model, Msg::TagsListed(*id, now(), failed));
     see(&model, "no answer");
@@ -118,7 +118,7 @@ fn a_tag_completes_the_reference_of_an_upload() {
     let [Effect::ListTags { id, repository }] = effects.as_slice() else {
         panic!("{effects:?}");
     };
-    see(&model, "asking the registry");
+    see(&model, "reading the registry");
     let answer = Box::new(listed(repository));
     let fed = repository.to_string();
     update(&mut model, Msg::TagsListed(*id, now(), answer));

@@ -81,7 +81,7 @@ fn however_far_is_dragged_every_pane_stays_and_the_usual_comes_back() {
         press(&mut model, Key::Char('='));
         assert_eq!(layout::layout(&model), usual);
         press(&mut model, Key::Char('='));
-        assert!(model.notice.as_ref().unwrap().text.contains("usual sizes"));
+        assert!(model.notice.as_ref().unwrap().text.contains("default sizes"));
     }
 }
 
@@ -152,7 +152,7 @@ fn a_copy_says_what_was_copied_and_where_it_was_cut() {
     // 60,000 bytes would end inside a character.
     assert_eq!(copied.len(), 59_999);
     let said = &model.notice.as_ref().unwrap().text;
-    assert!(said.contains("cut: the first 60.0 kB of 80.0 kB"), "{said}");
+    assert!(said.contains("cut to the first 60.0 kB of 80.0 kB"), "{said}");
     model.modal = None;
     let effects = press(&mut model, Key::Char('y'));
     assert!(matches!(effects.as_slice(), [Effect::Copy(_)]));

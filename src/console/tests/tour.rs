@@ -62,19 +62,19 @@ fn every_step_is_done_by_doing_it() {
     assert_eq!(key(&mut model, Key::Char('?')), [Effect::EndTour]);
     assert_eq!(model.tour, None);
     let said = [
-        "1/6  p plans the publishing of 2025-01-27; nothing changes yet",
-        "2/6  nothing has changed; enter asks for the word that starts it",
-        "3/6  type 2025-01-27 and enter: only this toy world changes",
-        "4/6  esc leads back at any time: the run goes on, Activity keeps it",
-        "5/6  2 goes to what every channel serves now",
-        "6/6  ? finds everything else that can be done",
+        "1/6  press p to plan publishing 2025-01-27; nothing changes yet",
+        "2/6  nothing has changed; press enter to confirm it",
+        "3/6  type 2025-01-27 and press enter: only the demo environment changes",
+        "4/6  press esc to return; the run continues in Activity",
+        "5/6  press 2 to see what every channel serves now",
+        "6/6  press ? to find every other action",
     ];
     assert_eq!(all.len(), said.len());
     for (line, text) in all.iter().zip(said) {
         // In the confirmation field a T would be a letter of the word.
         let typed = text.starts_with("3/6");
         assert!(
-            line.contains(text) && line.contains("T ends it") != typed,
+            line.contains(text) && line.contains("T: end tour") != typed,
             "{line}"
         );
     }
@@ -85,10 +85,10 @@ fn over_a_dialog_that_it_does_not_speak_of_it_is_silent() {
     let mut model = demo((80, 24));
     for open in [Key::Char(':'), Key::Char('?'), Key::Enter] {
         let mut model = model.clone();
-        assert!(hint(&model).contains("T ends it"));
+        assert!(hint(&model).contains("T: end tour"));
         press(&mut model, open);
         assert!(model.modal.is_some());
-        assert!(!hint(&model).contains("ends it"), "{}", hint(&model));
+        assert!(!hint(&model).contains("end tour"), "{}", hint(&model));
     }
     // A confirmation for something else is not a step of the tour.
     press(&mut model, Key::Char('R'));
@@ -120,7 +120,14 @@ fn a_key_drops_it_and_the_shell_is_told_to_remember() {
     let mut model = demo((80, 24));
     assert_eq!(key(&mut model, Key::Char('T')), [Effect::EndTour]);
     assert_eq!(model.tour, None);
-    assert!(model.notice.as_ref().unwrap().text.contains("T begins it again"));
+    assert!(
+        model
+            .notice
+            .as_ref()
+            .unwrap()
+            .text
+            .contains("press T to start it again")
+    );
     assert_eq!(key(&mut model, Key::Char('j')), []);
     assert!(!screen(&model).0.contains("1/6"));
     assert_eq!(key(&mut model, Key::Char('T')), []);

@@ -100,7 +100,7 @@ fn a_line_for_a_file_is_a_path() {
     }
     for text in ["docker-daemon:a", "oci:x", "sha256:0123456789ab"] {
         let said = understood(Some(false), text).unwrap_err();
-        assert!(said.contains("holds a file"), "{text}: {said}");
+        assert!(said.contains("is a file"), "{text}: {said}");
     }
     assert_eq!(understood(None, "/a.bin"), Ok("file /a.bin".to_owned()));
     assert!(read(&setting(false), &"r".parse().unwrap(), None, "  ").is_none());
@@ -116,14 +116,10 @@ fn an_upload_takes_a_name_a_look_and_a_word() {
     assert!(press(&mut model, Key::Enter).is_empty());
     assert!(
         matches!(model.modal, Some(Modal::Upload(_))),
-        "nothing is typed yet"
+        "type a file or an image first"
     );
     type_in(&mut model, "finos/legend-engine-server:4.68.0");
-    assert!(
-        screen(&model)
-            .0
-            .contains("a reference: tag 4.68.0 of docker.io/finos")
-    );
+    assert!(screen(&model).0.contains("tag 4.68.0 of docker.io/finos"));
     press(&mut model, Key::Enter);
     let plan = plan_of(&model).unwrap();
     assert_eq!(
@@ -136,7 +132,7 @@ fn an_upload_takes_a_name_a_look_and_a_word() {
     press(&mut model, Key::Char('i'));
     let text = screen(&model).0;
     assert!(
-        text.contains("to send     307 MB: 1 of 2 layers are there already"),
+        text.contains("to send     307 MB: 1 of 2 layers already present"),
         "{text}"
     );
     press(&mut model, Key::Esc);
@@ -158,10 +154,7 @@ fn what_cannot_be_read_is_not_planned_and_says_why() {
     assert!(matches!(model.modal, Some(Modal::Upload(_))));
     press(&mut model, Key::Left);
     let text = screen(&model).0;
-    assert!(
-        text.contains("engine-image holds an image, and this is a path"),
-        "{text}"
-    );
+    assert!(text.contains("engine-image is an image, not a file"), "{text}");
     assert!(text.contains("docker-archive:"), "{text}");
 }
 
@@ -184,7 +177,7 @@ fn tab_goes_through_what_is_known() {
     let behind = model.snapshot.behind["finos-legend-engine-k8s/engine-image/32"].clone();
     let digest = behind.value.unwrap().digest;
     type_in(&mut model, &digest.short());
-    assert!(screen(&model).0.contains("a digest: the image behind r32"));
+    assert!(screen(&model).0.contains("digest of the image in r32"));
     press(&mut model, Key::Tab);
     assert_eq!(typed(&model), digest.to_string());
     press(&mut model, Key::Ctrl('u'));
@@ -204,7 +197,7 @@ fn a_typed_image_can_be_looked_at_before() {
     type_in(&mut model, "finos/legend-engine-server:4.68.0");
     press(&mut model, Key::Ctrl('o'));
     let text = screen(&model).0;
-    assert!(text.contains("1 of 2 layers are there already"), "{text}");
+    assert!(text.contains("1 of 2 layers already present"), "{text}");
     press(&mut model, Key::Esc);
     assert!(matches!(&model.modal, Some(Modal::Upload(dialog)) if dialog.input.value().ends_with("4.68.0")));
     press(&mut model, Key::Esc);
@@ -216,7 +209,7 @@ fn uploads_are_for_resources() {
     let mut model = on_charms((120, 40), 0);
     assert!(press(&mut model, Key::Char('u')).is_empty());
     assert!(model.modal.is_none());
-    assert!(screen(&model).0.contains("not a resource"));
+    assert!(screen(&model).0.contains("select a resource"));
     press(&mut model, Key::End);
     assert_eq!(
         can(&model, ActionId::Upload),
@@ -236,7 +229,7 @@ fn a_release_ticks_channels_and_is_confirmed() {
     let mut model = on_charms((120, 40), 0);
     press(&mut model, Key::Char('e'));
     assert!(press(&mut model, Key::Enter).is_empty());
-    assert!(screen(&model).0.contains("no channel is ticked"));
+    assert!(screen(&model).0.contains("no channel is selected"));
     press(&mut model, Key::Char(' '));
     press(&mut model, Key::Enter);
     let plan = plan_of(&model).unwrap();
@@ -276,7 +269,7 @@ fn a_resource_that_the_channel_lacks_must_be_chosen() {
     assert!(
         screen(&model)
             .0
-            .contains("latest/candidate has no engine-image yet: right chooses one")
+            .contains("latest/candidate has no engine-image yet; press right to choose one")
     );
     press(&mut model, Key::Right);
     press(&mut model, Key::Enter);
@@ -288,7 +281,7 @@ fn a_resource_that_the_channel_lacks_must_be_chosen() {
     );
     let text = screen(&model).0;
     assert!(text.contains("closed → r50 · engine-image r32"), "{text}");
-    assert!(text.contains("How it is undone"), "{text}");
+    assert!(text.contains("How to undo it"), "{text}");
 }
 
 #[test]
@@ -298,10 +291,10 @@ fn another_revision_and_back_to_the_channels_own() {
     press(&mut model, Key::Char(' '));
     press(&mut model, Key::Up);
     press(&mut model, Key::Right);
-    assert!(screen(&model).0.contains("r32  the newest"));
+    assert!(screen(&model).0.contains("r32  newest"));
     press(&mut model, Key::Left);
     press(&mut model, Key::Left);
-    assert!(screen(&model).0.contains("as the channel has it"));
+    assert!(screen(&model).0.contains("keep the channel's"));
     press(&mut model, Key::Up);
     press(&mut model, Key::Right);
     press(&mut model, Key::Enter);
@@ -396,14 +389,14 @@ fn an_image_is_fetched_once_and_kept() {
         panic!("{effects:?}");
     };
     assert!(to.is_none());
-    assert!(screen(&model).0.contains("looking at its manifest"));
+    assert!(screen(&model).0.contains("reading its manifest"));
     let (id, answer) = (*id, seen(image, false));
     assert_eq!(answer.there, There::NotAsked);
     let failed = Problem::new(Kind::Network, "the registry did not answer").hint("try again");
     update(&mut model, Msg::Looked(id, Box::new(Err(failed))));
     let text = screen(&model).0;
     assert!(
-        text.contains("the registry did not answer") && text.contains("g looks again"),
+        text.contains("the registry did not answer") && text.contains("press g to read the image again"),
         "{text}"
     );
     let again = update(&mut model, Msg::Key(Key::Char('g')));
@@ -412,7 +405,7 @@ fn an_image_is_fetched_once_and_kept() {
     };
     update(&mut model, Msg::Looked(id, Box::new(Ok(answer.clone()))));
     assert!(
-        screen(&model).0.contains("looking at its manifest"),
+        screen(&model).0.contains("reading its manifest"),
         "a late answer is dropped"
     );
     update(&mut model, Msg::Looked(*newer, Box::new(Ok(answer.clone()))));
@@ -444,12 +437,12 @@ fn two_images_are_compared() {
     press(&mut model, Key::Char('d'));
     let text = screen(&model).0;
     assert!(
-        text.contains("1 in common (28.0 MB), 1 gone (307 MB), 1 new (307 MB)"),
+        text.contains("1 in common (28.0 MB), 1 removed (307 MB), 1 added (307 MB)"),
         "{text}"
     );
     assert!(text.contains("version: 4.68.0 → 4.67.12"), "{text}");
     press(&mut model, Key::Char('d'));
-    assert!(screen(&model).0.contains("looked at"));
+    assert!(screen(&model).0.contains("read at"));
 }
 
 #[test]
@@ -481,7 +474,7 @@ fn details_tell_what_is_behind_every_revision() {
         panic!("{effects:?}");
     };
     assert_eq!(asked, &charm);
-    assert!(screen(&model).0.contains("not looked at yet"));
+    assert!(screen(&model).0.contains("not read yet"));
     let known = model.snapshot.behind["finos-legend-engine-k8s/engine-image/32"].clone();
     let image = known.value.clone().unwrap();
     let found = [("finos-legend-engine-k8s/engine-image/31".to_owned(), known)].into();

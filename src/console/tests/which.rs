@@ -77,8 +77,8 @@ fn in_plain_text_no_line_is_of_two_texts() {
             }
             over += 1;
             let mut rest = is
-                .replace("g .. esc cancels", "")
-                .replace("g ... esc cancels", "");
+                .replace("g .. esc: cancel", "")
+                .replace("g ... esc: cancel", "");
             for (key, spec) in &entries {
                 rest = rest.replacen(&format!(" {key}  {}", spec.title), "", 1);
             }

@@ -190,7 +190,7 @@ fn a_form_starts_a_workflow_with_what_differs_from_its_defaults() {
     let mut model = listed((120, 40));
     press(&mut model, Key::Enter);
     assert!(wish(&mut model, Key::Enter).is_none(), "the release is required");
-    assert!(screen(&model).0.contains("this must not be empty"));
+    assert!(screen(&model).0.contains("a value is required"));
     type_in(&mut model, "2025-01-27");
     let intent = wish(&mut model, Key::Enter).unwrap();
     assert_eq!(
@@ -228,7 +228,7 @@ fn a_failed_run_shows_the_end_of_its_log_and_is_repeated() {
     assert!(text.contains("error: unknown command"), "{text}");
     assert!(matches!(
         can(&model, ActionId::WorkflowsStop),
-        Availability::Disabled("it has ended")
+        Availability::Disabled("the run has ended")
     ));
     let intent = wish(&mut model, Key::Char('R')).unwrap();
     assert_eq!(intent.command(), "windlass workflow rerun 902");
@@ -456,7 +456,7 @@ fn a_workflow_that_ends_while_another_screen_is_up_is_reported() {
     assert!(
         screen(&model)
             .0
-            .contains("followed no longer: GitHub did not answer")
+            .contains("status no longer updated: GitHub did not answer")
     );
     press(&mut model, Key::Esc);
     assert_eq!(update(&mut model, Msg::Key(Key::Enter)).len(), 1);

@@ -22,7 +22,7 @@ use crate::console::{Model, Msg};
 use crate::domain::charm::{
     Attached, ChannelRow, CharmFacts, DeclaredResource, ImageBehind, ResourceFacts, RevisionFacts,
 };
-use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SecretFacts, SessionFacts};
 use crate::domain::snapshot::PullQuota;
 use crate::domain::{
@@ -209,6 +209,8 @@ pub(super) fn snapshot() -> Snapshot {
             packages: None,
             channels: None,
             session: Some(SessionId::new("session-in-use")),
+            origin: CredentialOrigin::Other,
+            token_kind: None,
             remarks: Vec::new(),
             rewrite: None,
         },
@@ -292,6 +294,8 @@ fn books(snapshot: &mut Snapshot) {
             packages: None,
             channels: None,
             session: None,
+            origin: CredentialOrigin::Other,
+            token_kind: None,
             remarks: Vec::new(),
             rewrite: None,
         },

@@ -31,7 +31,7 @@ pub(super) fn close_channel(model: &mut Model) -> Vec<Effect> {
         let title = format!("Close a channel of {}", row.charm);
         model.modal = Some(Modal::Choose(Choose::new(
             title,
-            "Which? The plan is shown next.",
+            "Choose one. The plan is shown next.",
             found,
         )));
         return Vec::new();

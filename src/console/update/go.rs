@@ -65,8 +65,10 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         Go::Return => jumps::back(model),
         Go::Help => model.modal = Some(Modal::Help(Help::new(actions::scopes(model)))),
         Go::Tour => return tour::toggle(model),
-        Go::NewWorkspace => model
-            .say("windlass config new asks a few questions and writes a workspace file; run it in a shell"),
+        Go::NewWorkspace => model.say(
+            "windlass config new asks a few questions and writes a workspace file; run it in \
+                a shell",
+        ),
         Go::Refresh => {
             let mut effects = refresh(model);
             effects.extend(read_runs(model));
@@ -200,7 +202,7 @@ fn show_started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>
         }
         Err(problem) => {
             model.modal = Some(Modal::Problem(Text::of_problem(
-                "The run was not taken up",
+                "The run was not resumed",
                 &problem,
             )));
             Vec::new()
@@ -246,8 +248,8 @@ fn lines(model: &mut Model, steps: isize) {
 fn open(model: &mut Model) -> Vec<Effect> {
     if panes::on_banner(&model.panes, model.pane) {
         let problem = panes::standing::sources(model, model.pane).problem;
-        let text = problem
-            .map(|(what, problem)| Text::of_problem(format!("What stands in the way of {what}"), problem));
+        let text =
+            problem.map(|(what, problem)| Text::of_problem(format!("Cannot continue with {what}"), problem));
         model.modal = text.map(Modal::Problem);
         return Vec::new();
     }
@@ -369,7 +371,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         (None, Screen::Panes) => selected_text(model),
     };
     let Some(text) = text else {
-        model.refuse("there is nothing to copy here");
+        model.refuse("nothing to copy here");
         return Vec::new();
     };
     terminal::copy(model, text)
@@ -423,7 +425,7 @@ fn browse(model: &mut Model) -> Vec<Effect> {
         },
     };
     let Some(link) = link.filter(|link| links::allowed(link)) else {
-        model.refuse("there is no page for this");
+        model.refuse("this row has no page");
         return Vec::new();
     };
     model.say(format!("opening {link}"));
@@ -446,7 +448,7 @@ fn accept(model: &mut Model) -> Vec<Effect> {
                 return vec![Effect::Quit];
             }
             model.leaving = true;
-            model.say("the run is asked to stop; windlass leaves when it has");
+            model.say("cancelling the run; windlass exits when it has ended");
             let runs: Vec<RunId> = model.live.keys().cloned().collect();
             runs.iter().flat_map(|run| running::cancel(model, run)).collect()
         }
@@ -476,7 +478,11 @@ fn accept_prompt(model: &mut Model, mut prompt: Prompt) -> Vec<Effect> {
     };
     // Checked again here: a read-only console never writes.
     if model.setting.read_only && prompt.wanted.is_some() {
-        return again(model, prompt, "read-only: nothing is written".to_owned());
+        return again(
+            model,
+            prompt,
+            "read-only: start without --read-only to make changes".to_owned(),
+        );
     }
     let effects = match prompt.purpose.clone() {
         Purpose::Replace(image) => {
@@ -494,11 +500,7 @@ fn accept_prompt(model: &mut Model, mut prompt: Prompt) -> Vec<Effect> {
     };
     effects.unwrap_or_else(|| {
         prompt.input.reset();
-        again(
-            model,
-            prompt,
-            format!("that is not {wanted}; nothing was started"),
-        )
+        again(model, prompt, format!("that is not {wanted}; nothing started"))
     })
 }
 
@@ -533,7 +535,7 @@ pub fn begin(model: &mut Model, deed: Deed, given: Given) -> Vec<Effect> {
     match deed {
         // Checked again here: a read-only console never writes.
         _ if model.setting.read_only => {
-            model.refuse("read-only: nothing is written");
+            model.refuse("read-only: start without --read-only to make changes");
             Vec::new()
         }
         Deed::Start(plan) => start(model, *plan, given),
@@ -565,7 +567,7 @@ fn start(model: &mut Model, plan: Confirmed<Plan>, given: Given) -> Vec<Effect> 
         && review.starting.is_none()
         && review.plan.as_ref().is_some_and(|shown| shown == plan.get());
     if !current {
-        model.refuse("the plan changed meanwhile; look at it again");
+        model.refuse("the plan has changed; review it again");
         return Vec::new();
     }
     let confirmed = plan.get().clone();

@@ -29,7 +29,7 @@ pub fn ask_for(model: &mut Model, run: &RunId) {
     if wants_brought(record) {
         let command = record.plan.command.clone();
         return model.refuse(format!(
-            "its value was brought in a file; finish it with {command}"
+            "the token was read from a file; finish the run with: {command}"
         ));
     }
     let wanted = record.plan.confirm.clone();
@@ -40,7 +40,7 @@ pub fn ask_for(model: &mut Model, run: &RunId) {
             Tone::Plain,
         ),
         Line::text(
-            format!("Type {wanted} to go on. It cannot be pasted."),
+            format!("Type {wanted} to continue. It cannot be pasted."),
             Tone::Accent,
         ),
     ];

@@ -27,10 +27,10 @@ const PAGE: usize = 100;
 pub(super) fn mouse(model: &mut Model) -> Vec<Effect> {
     model.mouse = !model.mouse;
     let said = if model.mouse {
-        "the mouse is the console's again".to_owned()
+        "mouse captured by the console".to_owned()
     } else {
-        let back = model.setting.keymap.hint(ActionId::Mouse, "takes it back");
-        format!("the mouse is the terminal's: text can be selected; {back}")
+        let back = model.setting.keymap.hint(ActionId::Mouse, "capture it again");
+        format!("mouse released to the terminal for selecting text; {back}")
     };
     model.say(said);
     vec![Effect::Mouse(model.mouse)]
@@ -61,11 +61,8 @@ pub(super) fn copy(model: &mut Model, text: String) -> Vec<Effect> {
         let keymap = &model.setting.keymap;
         let how = format!(
             "Copying is off in your settings (clipboard = false). {}; {}.",
-            keymap.hint(
-                ActionId::TextMouse,
-                "leaves the mouse to the terminal to select text"
-            ),
-            keymap.hint(ActionId::TextPage, "opens it in the pager")
+            keymap.hint(ActionId::TextMouse, "release the mouse and select text"),
+            keymap.hint(ActionId::TextPage, "open it in the pager")
         );
         let lines = vec![
             Line::text(Outside::new(&text).to_string(), Tone::Strong),
@@ -81,14 +78,14 @@ pub(super) fn copy(model: &mut Model, text: String) -> Vec<Effect> {
     }
     if end < text.len() {
         model.say(format!(
-            "asked the terminal to copy, cut: the first {} of {}",
+            "copy request sent to the terminal; text cut to the first {} of {}",
             words::bytes(end as u64),
             words::bytes(text.len() as u64)
         ));
     } else {
         let shown = Outside::new(&text);
         model.say(format!(
-            "asked the terminal to copy: {}",
+            "copy request sent to the terminal: {}",
             words::cut(shown.as_str(), 60)
         ));
     }
@@ -126,12 +123,9 @@ fn text_of(piece: &crate::console::view::piece::Piece) -> &str {
 /// Reports whether the edited settings are valid.
 pub(super) fn edited(model: &mut Model, result: Result<(), Problem>) {
     match result {
-        Ok(()) => model.say("the settings are sound; they count from the next start on"),
+        Ok(()) => model.say("settings are valid; they apply at the next start"),
         Err(problem) => {
-            model.modal = Some(Modal::Problem(Text::of_problem(
-                "The settings are not sound",
-                &problem,
-            )));
+            model.modal = Some(Modal::Problem(Text::of_problem("Invalid settings", &problem)));
         }
     }
 }

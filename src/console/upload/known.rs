@@ -48,7 +48,7 @@ pub fn known(model: &Model, dialog: &Upload) -> Vec<Known> {
 fn on_disk(model: &Model, dialog: &Upload) -> Vec<Known> {
     let paths = paths::known(model, dialog.wanted(), dialog.images);
     let known = paths.into_iter().map(|text| Known {
-        about: if text.ends_with('/') { "folder" } else { "file" }.to_owned(),
+        about: if text.ends_with('/') { "directory" } else { "file" }.to_owned(),
         text,
     });
     known.collect()
@@ -79,7 +79,7 @@ pub fn images(model: &Model, charm: &CharmName, resource: &ResourceName) -> Vec<
         Known {
             text: digest.to_string(),
             about: format!(
-                "behind {revision}{}",
+                "in {revision}{}",
                 release.map_or_else(String::new, |name| format!(", release {name}"))
             ),
         }

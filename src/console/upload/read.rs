@@ -27,15 +27,14 @@ pub fn read(
     }
     Some(match images {
         Some(false) => file(setting, resource, text),
-        _ if text.contains(char::is_whitespace) => Err(Problem::new(
-            Kind::Usage,
-            "there is a space in it, and no name of an image has one",
-        )),
+        _ if text.contains(char::is_whitespace) => {
+            Err(Problem::new(Kind::Usage, "an image name cannot contain a space"))
+        }
         Some(true) if is_path(text) => Err(Problem::new(
             Kind::Usage,
-            format!("{resource} holds an image, and this is a path"),
+            format!("{resource} is an image, not a file"),
         )
-        .hint("before an archive goes docker-archive: or oci-archive:, before a folder oci:")),
+        .hint("write docker-archive: or oci-archive: before an archive, oci: before a directory")),
         None if is_path(text) => file(setting, resource, text),
         _ if is_digits(text) => Wanted::parse(text).map(|digest| Content::Digest {
             digest: digest.to_string(),
@@ -66,11 +65,10 @@ fn file(setting: &Setting, resource: &ResourceName, text: &str) -> Result<Conten
             .iter()
             .any(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')));
     if named {
-        return Err(Problem::new(
-            Kind::Usage,
-            format!("{resource} holds a file, and this is an image"),
-        )
-        .hint("type the path of a file"));
+        return Err(
+            Problem::new(Kind::Usage, format!("{resource} is a file, not an image"))
+                .hint("type the path of a file"),
+        );
     }
     Ok(Content::File {
         path: absolute(setting, text),

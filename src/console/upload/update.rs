@@ -62,7 +62,7 @@ pub fn complete(model: &mut Model, steps: isize) -> Vec<Effect> {
     let is_path = paths::known(model, &wanted, shown.images) == texts;
     let common = paths::common_start(&texts);
     if texts.is_empty() {
-        model.refuse("nothing known goes with this");
+        model.refuse("no suggestion matches");
         return Vec::new();
     }
     if is_path && (texts.len() == 1 || common.len() > wanted.len()) {
@@ -123,7 +123,7 @@ fn content(model: &Model) -> Option<(UploadIntent, bool)> {
 /// Opens the review of the upload. Invalid input stays, and the line below shows why.
 pub fn accept(model: &mut Model) -> Vec<Effect> {
     let Some((intent, _)) = content(model) else {
-        model.refuse("nothing to plan yet: see below the line");
+        model.refuse("nothing to plan yet; the reason is below the field");
         return Vec::new();
     };
     review::open(model, Intent::Upload(intent))
@@ -132,7 +132,7 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
 /// Shows the typed image, and how much of it the resource lacks.
 pub fn look(model: &mut Model) -> Vec<Effect> {
     let Some((intent, true)) = content(model) else {
-        model.refuse("no image is named yet");
+        model.refuse("type an image first");
         return Vec::new();
     };
     let source = match &intent.content {
@@ -151,7 +151,7 @@ pub fn look(model: &mut Model) -> Vec<Effect> {
         Content::File { .. } => None,
     };
     let Some(source) = source else {
-        model.refuse("behind no revision known here; showing the plan looks for it");
+        model.refuse("no known revision holds it; plan the upload to search for it");
         return Vec::new();
     };
     look_at(model, source, intent)

@@ -72,8 +72,8 @@ pub fn draw(model: &Model, dialog: &Upload, frame: &mut Frame, drawn: &mut Drawn
         String::new()
     };
     let heading = format!(
-        " Known{more}; {}",
-        model.setting.keymap.hint(ActionId::UploadNext, "takes one")
+        " Suggestions{more}; {}",
+        model.setting.keymap.brief(ActionId::UploadNext, "use one")
     );
     page.put(frame, vec![Piece::new(heading, Tone::Dim)], false);
     // What is inserted is shown whole; its description gets the rest of the line.
@@ -144,19 +144,19 @@ fn pieces(line: &Line) -> Vec<Piece> {
 
 fn above(dialog: &Upload) -> Vec<Line> {
     let ask = match dialog.images {
-        Some(false) => "This resource holds a file: type its path.",
+        Some(false) => "This resource is a file. Type its path.",
         Some(true) => {
-            "This resource holds an image: type its digest (12 or 64 digits) or a reference \
-             (docker://, docker-daemon:, containers-storage:, oci:, oci-archive:, docker-archive:)."
+            "This resource is an image. Type its digest (12 or 64 digits) or a reference \
+            (docker://, docker-daemon:, containers-storage:, oci:, oci-archive:, docker-archive:)."
         }
-        None => "Type the path of a file, the digest of an image (12 or 64 digits) or its reference.",
+        None => {
+            "Type the path of a file, or the digest (12 or 64 digits) or reference of an \
+            image."
+        }
     };
     vec![
         Line::text(ask, Tone::Plain),
-        Line::text(
-            "Nothing is sent before the plan was shown and confirmed.",
-            Tone::Dim,
-        ),
+        Line::text("Nothing is sent before you confirm the plan.", Tone::Dim),
     ]
 }
 
@@ -216,7 +216,7 @@ fn share(model: &Model, dialog: &Upload, content: &Content) -> Option<String> {
 
 fn meaning(model: &Model, dialog: &Upload, content: &Content) -> String {
     match content {
-        Content::File { path, .. } => format!("a file, read when the plan is made: {path}"),
+        Content::File { path, .. } => format!("file, read when the plan is made: {path}"),
         Content::Digest { digest } => {
             let intent = crate::plan::UploadIntent {
                 charm: dialog.charm.clone(),
@@ -224,23 +224,23 @@ fn meaning(model: &Model, dialog: &Upload, content: &Content) -> String {
                 content: content.clone(),
             };
             match super::known::behind(model, &intent, digest) {
-                Some(revision) => format!("a digest: the image behind {revision}"),
-                None => "a digest: looked for in the charm's own repository, then in the engines of \
-                         this machine"
-                    .to_owned(),
+                Some(revision) => format!("digest of the image in {revision}"),
+                None => {
+                    "digest, searched in the charm's own repository, then in the local engines".to_owned()
+                }
             }
         }
         Content::From { source, .. } => match source {
             ImageSource::Registry(reference) => match &reference.target {
                 Target::Tag(tag) => format!(
-                    "a reference: tag {tag} of {}, pinned to its digest first",
+                    "tag {tag} of {}, pinned to its digest first",
                     reference.repository
                 ),
                 Target::Digest(digest) => {
-                    format!("a reference: {} of {}", digest.short(), reference.repository)
+                    format!("digest {} of {}", digest.short(), reference.repository)
                 }
             },
-            ImageSource::Local(local) => format!("a reference to this machine: {local}"),
+            ImageSource::Local(local) => format!("image on this machine: {local}"),
         },
     }
 }

@@ -116,6 +116,6 @@ mod tests {
     #[test]
     fn an_ellipsis_that_stands_alone_has_its_dots() {
         assert_eq!(plain("asking …    "), "asking ...  ");
-        assert_eq!(plain("g …  esc cancels"), "g .. esc cancels");
+        assert_eq!(plain("g …  esc: cancel"), "g .. esc: cancel");
     }
 }

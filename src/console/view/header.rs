@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use super::look::{Glyph, Tone};
 use super::pane::worse;
 use super::piece::{Piece, spans};
+use crate::console::actions::ActionId;
 use crate::console::panes::credentials;
 use crate::console::{Model, wake, words};
 use crate::domain::Observed;
@@ -20,7 +21,7 @@ pub fn draw(model: &Model, area: Rect, frame: &mut Frame) {
     let right = right(model);
     let right_width: usize = right.iter().map(|p| words::width(&p.text)).sum();
     let name = words::cut(&model.workspace().name, width / 3);
-    let demo = if model.setting.demo { " (demo world)" } else { "" };
+    let demo = if model.setting.demo { " (demo)" } else { "" };
     let own = " windlass  ";
     // An expiry is more important than the name of the owner.
     let own = if words::width(own) + words::width(&name) + demo.len() + right_width > width {
@@ -75,7 +76,13 @@ fn right(model: &Model) -> Vec<Piece> {
         pieces.push(Piece::new(format!("  {text}{sign}"), tone));
     }
     if !model.mouse && model.setting.wishes.mouse {
-        pieces.push(Piece::new("  mouse released: m", Tone::Warn));
+        pieces.push(Piece::new(
+            format!(
+                "  mouse released: {}",
+                model.setting.keymap.first(ActionId::Mouse)
+            ),
+            Tone::Warn,
+        ));
     }
     if model.setting.read_only {
         pieces.push(Piece::new("  read-only", Tone::Warn));
@@ -87,7 +94,7 @@ fn right(model: &Model) -> Vec<Piece> {
         ));
     }
     if model.refresh.in_flight.is_some() {
-        pieces.push(Piece::new("  looking …", Tone::Dim));
+        pieces.push(Piece::new("  reading …", Tone::Dim));
     }
     pieces.push(Piece::new(" ", Tone::Plain));
     pieces
@@ -140,7 +147,7 @@ fn services(model: &Model) -> Vec<Vec<Piece>> {
         && model.now - at >= TimeDelta::minutes(1)
     {
         groups.push(vec![Piece::new(
-            format!("  looked {}", words::age(model.now, at)),
+            format!("  checked {}", words::age(model.now, at)),
             Tone::Dim,
         )]);
     }

@@ -32,7 +32,7 @@ pub fn draw(model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
             let key = words::pad(&key.to_string(), keys);
             let pieces = match (spec.availability)(model) {
                 Availability::Disabled(reason) => vec![Piece::new(
-                    format!(" {key}  {}: not now: {reason}", spec.title),
+                    format!(" {key}  {}: not available: {reason}", spec.title),
                     Tone::Dim,
                 )],
                 _ => vec![
@@ -43,7 +43,7 @@ pub fn draw(model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
             (Msg::Act(spec.id), pieces)
         })
         .collect();
-    let title = format!("{prefix} …  esc cancels");
+    let title = format!("{prefix} …  esc: cancel");
     let grid = grid(model, &lines, words::width(&title));
     clear(frame, grid.area);
     let inner = boxed(model, frame, grid.area, &title, None, true);

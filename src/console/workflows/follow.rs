@@ -191,10 +191,10 @@ pub fn section(model: &Model, record: &RunRecord, width: usize) -> Vec<Vec<Piece
             }),
             _,
         ) => {
-            put(2, "", &format!("followed no longer: {problem}"), Tone::Warn);
+            put(2, "", &format!("status no longer updated: {problem}"), Tone::Warn);
         }
-        (Some(_), None) => put(2, "", "asking GitHub …", Tone::Dim),
-        (None, _) => put(2, "", "not followed offline", Tone::Dim),
+        (Some(_), None) => put(2, "", "reading GitHub …", Tone::Dim),
+        (None, _) => put(2, "", "status not updated offline", Tone::Dim),
         _ => {}
     }
     for job in seen.into_iter().flat_map(|run| &run.jobs) {
@@ -224,11 +224,11 @@ pub fn section(model: &Model, record: &RunRecord, width: usize) -> Vec<Vec<Piece
         let leave = model
             .setting
             .keymap
-            .hint(crate::console::actions::ActionId::RunBack, "leaves");
+            .hint(crate::console::actions::ActionId::RunBack, "leave");
         put(
             2,
             "",
-            &format!("{leave}; the workflow goes on at GitHub"),
+            &format!("{leave}; the workflow continues at GitHub"),
             Tone::Dim,
         );
     }

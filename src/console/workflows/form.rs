@@ -128,7 +128,7 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
     let empty = |field: &Field| field.input.required && field.value.value().trim().is_empty();
     if let Some(at) = form.fields.iter().position(empty) {
         form.at = at;
-        form.error = Some("this must not be empty".to_owned());
+        form.error = Some("a value is required".to_owned());
         return Vec::new();
     }
     let intent = form.intent();

@@ -43,7 +43,7 @@ pub(super) fn job_mark(status: &Outside, conclusion: Option<&Outside>) -> (Glyph
 pub(super) fn of_log(log: &JobLog) -> Vec<Line> {
     let cut = log
         .cut
-        .then(|| Line::text("the beginning of this log is left out", Tone::Warn));
+        .then(|| Line::text("the start of this log is not shown", Tone::Warn));
     let lines = log.lines.iter().map(|line| {
         let text = line.as_str();
         let tone = match text {
@@ -66,7 +66,7 @@ pub(super) fn of_run(model: &Model, dialog: &Workflows, run: &WorkflowRun) -> Ve
     let (_, tone) = mark(run);
     let mut lines = vec![
         Line::of("state", run.word().replace('_', " "), tone),
-        Line::of("what", run.title.to_string(), Tone::Plain),
+        Line::of("title", run.title.to_string(), Tone::Plain),
         Line::of(
             "started",
             format!(
@@ -82,7 +82,7 @@ pub(super) fn of_run(model: &Model, dialog: &Workflows, run: &WorkflowRun) -> Ve
         Line::of("run", format!("{} attempt {}", run.id, run.attempt), Tone::Dim),
     ];
     if dialog.in_flight.is_some() {
-        lines.push(Line::text("looking …", Tone::Dim));
+        lines.push(Line::text("reading …", Tone::Dim));
     }
     if let Some(problem) = &dialog.problem {
         lines.extend(Line::problem(problem));
@@ -102,7 +102,7 @@ fn job_lines(job: &JobRun, lines: &mut Vec<Line>) {
     let tone = if job.failed() { Tone::Bad } else { Tone::Plain };
     let runner = job.labels.join(", ");
     let taken = if job.steps.is_empty() && job.failed() {
-        "; no runner took it"
+        "; no runner picked it up"
     } else {
         ""
     };

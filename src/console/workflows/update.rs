@@ -21,7 +21,7 @@ pub(super) const fn dialog(model: &mut Model) -> Option<&mut Workflows> {
 pub fn open(model: &mut Model) -> Vec<Effect> {
     let bundle = model.workspace().bundle.as_ref();
     let Some(Ok(repository)) = bundle.map(|bundle| bundle.repository.parse::<GitHubRepository>()) else {
-        model.refuse("this workspace names no repository of a bundle");
+        model.refuse("this workspace has no bundle repository");
         return Vec::new();
     };
     model.modal = Some(Modal::Workflows(Box::new(Workflows {
@@ -211,7 +211,7 @@ pub fn browse(model: &mut Model) -> Vec<Effect> {
         _ => None,
     };
     let Some(link) = link.filter(|link| links::allowed(link)) else {
-        model.refuse("there is no page for this");
+        model.refuse("this run has no page");
         return Vec::new();
     };
     model.say(format!("opening {link}"));

@@ -101,10 +101,10 @@ fn age(model: &Model, dialog: &Workflows) -> Vec<Piece> {
         .get(&dialog.repository)
         .and_then(|seen| seen.read_at);
     let text = match read_at {
-        _ if dialog.in_flight.is_some() => "looking …".to_owned(),
+        _ if dialog.in_flight.is_some() => "reading …".to_owned(),
         Some(at) if dialog.problem.is_some() => format!("stale {}", words::age(model.now, at)),
         Some(at) => words::age(model.now, at),
-        None => "could not be read".to_owned(),
+        None => "not read".to_owned(),
     };
     vec![Piece::new(text, Tone::Dim)]
 }
@@ -112,7 +112,7 @@ fn age(model: &Model, dialog: &Workflows) -> Vec<Piece> {
 /// Returns a workflow: its state, and its worst problem.
 fn of_file(model: &Model, dialog: &Workflows, file: &WorkflowFile) -> Vec<Piece> {
     let look = &model.setting.look;
-    let state = file.state.as_ref().map_or("state?", |state| state.as_str());
+    let state = file.state.as_ref().map_or("unknown", |state| state.as_str());
     let state = words::pad(&state.replace('_', " "), STATE);
     let mut pieces = vec![
         Piece::new(words::pad(file.file_name(), NAME), Tone::Strong),
@@ -168,7 +168,7 @@ fn about(model: &Model, dialog: &Workflows, row: Option<Row<'_>>) -> Vec<Line> {
             None if known(model, dialog).is_some() => {
                 vec![Line::text("this repository has no workflows", Tone::Dim)]
             }
-            None => vec![Line::text("looking …", Tone::Dim)],
+            None => vec![Line::text("reading …", Tone::Dim)],
         },
         Some(Row::Run(run)) => vec![
             Line::of("run", run.title.to_string(), Tone::Plain),
@@ -177,7 +177,7 @@ fn about(model: &Model, dialog: &Workflows, row: Option<Row<'_>>) -> Vec<Line> {
                 model
                     .setting
                     .keymap
-                    .hint(ActionId::WorkflowsOpen, "shows its jobs and the end of the log"),
+                    .hint(ActionId::WorkflowsOpen, "show its jobs and the end of the log"),
                 Tone::Dim,
             ),
         ],
@@ -186,10 +186,10 @@ fn about(model: &Model, dialog: &Workflows, row: Option<Row<'_>>) -> Vec<Line> {
                 None => "cannot be started by hand".to_owned(),
                 Some(form) => crate::plan::workflow::words(form),
             };
-            let mut about = vec![Line::of("form", form, Tone::Plain)];
+            let mut about = vec![Line::of("inputs", form, Tone::Plain)];
             let findings = lint::findings(&dialog.repository, file, model.now);
             for one in &findings {
-                about.push(Line::of("wrong", one.text.to_string(), Tone::Warn));
+                about.push(Line::of("problem", one.text.to_string(), Tone::Warn));
                 about.push(Line::of("remedy", one.remedy.to_string(), Tone::Plain));
             }
             about
@@ -250,11 +250,11 @@ fn words_of(field: &super::form::Field, error: Option<&str>) -> Vec<Line> {
     let mut lines = vec![Line::text(field.input.description.to_string(), Tone::Plain)];
     let options = field.options();
     if !options.is_empty() {
-        let text = format!("left and right choose: {}", options.join(", "));
+        let text = format!("choose with left and right: {}", options.join(", "));
         lines.push(Line::text(text, Tone::Dim));
     }
     if field.input.required {
-        lines.push(Line::text("it must not be empty", Tone::Dim));
+        lines.push(Line::text("required", Tone::Dim));
     }
     lines.extend(error.map(|error| Line::text(error, Tone::Bad)));
     lines

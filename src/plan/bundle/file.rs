@@ -89,7 +89,8 @@ pub fn edit(text: &str, wishes: &BTreeMap<CharmName, Channel>) -> Result<Edited,
         let name = Outside::capped(one.name, 80);
         if channel(one) != channel(first) && channel(one).as_ref() != Some(wish) {
             remarks.push(Outside::new(format!(
-                "line {line} of {NAME}: {name} runs {} on another channel than {} and keeps it",
+                "line {line} of {NAME}: {name} keeps its channel, because it runs {} on another \
+                channel than {}",
                 one.charm,
                 Outside::capped(first.name, 80)
             )));
@@ -99,7 +100,8 @@ pub fn edit(text: &str, wishes: &BTreeMap<CharmName, Channel>) -> Result<Edited,
         if let Some(revision) = document.says(one.node, "revision") {
             let line = one.node.own("revision").map_or(one.line, |own| own.line);
             remarks.push(Outside::new(format!(
-                "line {line} of {NAME}: {name} is pinned to revision {}, whatever {wish} serves",
+                "line {line} of {NAME}: {name} is pinned to revision {}, regardless of what {wish} \
+                serves",
                 Outside::capped(revision.text().unwrap_or_default(), 20)
             )));
         }
@@ -115,7 +117,7 @@ pub fn edit(text: &str, wishes: &BTreeMap<CharmName, Channel>) -> Result<Edited,
     if !is_as_wished(&document, &edited, &edits) {
         return Err(Problem::new(
             Kind::Internal,
-            format!("{NAME} would say something else after the change, so it is not made"),
+            format!("editing {NAME} would change more than the channel, so it was not edited"),
         ));
     }
     let mut changed: Vec<(usize, String, String)> = edits
@@ -280,7 +282,7 @@ fn found(document: &Document) -> Result<(&Node, Vec<Found<'_>>), Problem> {
     let pairs = under.and_then(|under| document.resolved(under).pairs());
     let (Some(under), Some(pairs)) = (under, pairs) else {
         return Err(Problem::new(Kind::Invalid, format!("{NAME} has no applications"))
-            .hint("it needs a mapping 'applications:'"));
+            .hint("add a mapping 'applications:'"));
     };
     let found = pairs
         .iter()
@@ -329,7 +331,7 @@ fn edit_of(
     for node in [one.node, under] {
         if let Some(alias) = document.alias_of(node) {
             return refuse(format!(
-                "line {alias} repeats what line {} says, so the channel of {name} cannot change alone",
+                "line {alias} is an alias of line {}, so the channel of {name} cannot change alone",
                 node.line
             ));
         }
@@ -343,9 +345,7 @@ fn edit_of(
     };
     let Some((_, channel)) = one.node.pair("channel") else {
         let Some((range, text)) = added(text, one.node, wish) else {
-            return refuse(format!(
-                "{name} has no charm of its own to write a channel beside"
-            ));
+            return refuse(format!("{name} has no charm of its own to add a channel to"));
         };
         return Ok(Some(ChannelEdit {
             range,
@@ -368,9 +368,7 @@ fn edit_of(
                 (range, anchor)
             }
             None => {
-                return refuse(format!(
-                    "the channel of {name} is written in more than plain words"
-                ));
+                return refuse(format!("the channel of {name} is not a plain value"));
             }
         },
         What::Alias(anchor) => match alias_range(text, channel) {
@@ -378,9 +376,14 @@ fn edit_of(
                 let (anchor, line) = (*anchor, channel.line);
                 (range, Some(AnchorEdit::Alias { anchor, line }))
             }
-            None => return refuse(format!("the channel of {name} is no plain alias")),
+            None => return refuse(format!("the channel of {name} is not a plain alias")),
         },
-        What::List(_) | What::Map { .. } => return refuse(format!("the channel of {name} is no text")),
+        What::List(_) | What::Map { .. } => {
+            return refuse(format!(
+                "the channel of {name} is not \
+            text"
+            ));
+        }
     };
     Ok(Some(ChannelEdit {
         range,

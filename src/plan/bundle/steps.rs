@@ -67,7 +67,7 @@ pub(in crate::plan) fn commit(
     Step {
         before: State::text(format!("{base} at {}", facts.tip.short())),
         after: State::text(after),
-        undo: Undo::needless("a commit that no branch shows is nowhere to be seen"),
+        undo: Undo::needless("a commit without a branch is not visible"),
         ..Step::new(
             StepId(format!("commit/{branch}")),
             op,
@@ -98,7 +98,7 @@ fn changes<'a>(edited: &Edited, more: impl Iterator<Item = &'a String>) -> Strin
         .map(|(before, after, who)| format!("{before} becomes {after} on {}", who.join(", ")))
         .collect();
     if parts.is_empty() {
-        parts.push("as it is".to_owned());
+        parts.push("unchanged".to_owned());
     }
     let mut text = format!("{NAME}: {}", parts.join("; "));
     for name in more {
@@ -130,8 +130,8 @@ pub(in crate::plan) fn upload(
     Ok(Step {
         after: State::text(format!("a revision with {}", names.join(", "))),
         bytes: Some(packed.len() as u64),
-        skip_reason: same.map(|same| Outside::new(format!("{same} holds the same already"))),
-        undo: Undo::impossible("the store keeps bundle revisions; unreleased they do nothing"),
+        skip_reason: same.map(|same| Outside::new(format!("{same} already holds the same content"))),
+        undo: Undo::impossible("Charmhub keeps bundle revisions; unreleased ones have no effect"),
         optional,
         ..Step::new(StepId(upload_id(bundle)), op, bundle.as_str())
     })
@@ -158,8 +158,8 @@ pub(in crate::plan) fn release(
         before: State::text(serving(before)),
         after: State::text("the revision of this upload"),
         undo: Undo::by(match before {
-            Some(_) => "released again with the revision that the channel served before",
-            None => "the channel is closed again",
+            Some(_) => "release the revision that the channel served before",
+            None => "close the channel again",
         }),
         optional,
         ..Step::new(
@@ -185,7 +185,7 @@ pub(in crate::plan) fn branch(repository: &GitHubRepository, branch: &str, files
     Step {
         before: State::text("no such branch"),
         after: State::text(format!("branch {branch} with {}", files.join(", "))),
-        undo: Undo::impossible("others may have pulled the branch, so a rollback leaves it"),
+        undo: Undo::impossible("others may have pulled the branch, so a rollback keeps it"),
         ..Step::new(
             StepId(format!("create-branch/{branch}")),
             op,
@@ -201,9 +201,9 @@ pub(in crate::plan) fn lift_hold(repository: &GitHubRepository, release: &Releas
         release: release.clone(),
     };
     Step {
-        before: State::text("held: no robot publishes it"),
+        before: State::text("held: 'publish --new' skips it"),
         after: State::text("not held"),
-        undo: Undo::by(format!("'windlass hold {release}' holds it again")),
+        undo: Undo::by(format!("windlass hold {release}")),
         ..Step::new(StepId(format!("lift-hold/{release}")), op, release.as_str())
     }
 }

@@ -212,7 +212,7 @@ pub(super) fn read(text: &str) -> Result<Document, Problem> {
     if text.len() > LARGEST {
         return Err(Problem::new(
             Kind::Invalid,
-            format!("{NAME} is larger than any bundle"),
+            format!("{NAME} is too large for a bundle"),
         ));
     }
     let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
@@ -281,7 +281,7 @@ pub(super) fn read(text: &str) -> Result<Document, Problem> {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => None,
         };
         if open.len() > DEEPEST {
-            return Err(at_line(line, "it is nested deeper than any bundle"));
+            return Err(at_line(line, "it is nested too deeply for a bundle"));
         }
         let Some(closed) = closed else { continue };
         match open.last_mut() {
@@ -305,12 +305,12 @@ impl Open {
                     return Err(at_line(
                         child.line,
                         format!(
-                            "the key {} stands on line {} already",
+                            "the key {} already exists on line {}",
                             Outside::capped(key, 80),
                             first.line
                         ),
                     )
-                    .hint("keep one of the two: readers of YAML do not agree which one counts"));
+                    .hint("remove one of them: YAML readers disagree on which one counts"));
                 }
                 self.key = Some(child);
             }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::Workspace;
-use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, Revocation, SecretFacts, SessionFacts};
 use crate::domain::{
     Fingerprint, GitHubRepository, KeyId, Kind, Lineage, Observed, Problem, SecretTarget, SessionId, Snapshot,
@@ -113,6 +113,8 @@ fn observed(secrets: Observed<RepositorySecrets>, sessions: Vec<SessionFacts>) -
         packages: None,
         channels: None,
         session: None,
+        origin: CredentialOrigin::Other,
+        token_kind: None,
         remarks: Vec::new(),
         rewrite: None,
     };

@@ -124,7 +124,7 @@ fn a_revocation_names_every_secret_that_holds_the_token_and_every_one_that_may()
     assert_eq!(
         warnings("own"),
         [format!(
-            "2 secrets hold the token of session own, and their jobs fail once it is revoked: {}, {}",
+            "2 secrets hold the token of session own; their jobs fail after the revocation: {}, {}",
             all[0], all[1]
         )]
     );

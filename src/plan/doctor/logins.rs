@@ -57,7 +57,7 @@ fn accepted(proof: &LoginProof, scopes: &[Outside]) -> String {
         .map_or_else(String::new, |user| format!(" as {user}"));
     let scopes: Vec<&str> = scopes.iter().map(Outside::as_str).collect();
     let scopes = if scopes.is_empty() {
-        "its scopes are not told".to_owned()
+        "scopes unknown".to_owned()
     } else {
         format!("scopes {}", scopes.join(", "))
     };
@@ -68,7 +68,7 @@ fn remedy(proof: &LoginProof) -> String {
     let login = format!("windlass login --registry {}", proof.registry);
     if proof.source.as_str() == "CR_PAT" {
         // The variable takes precedence over Docker's logins.
-        format!("set CR_PAT to a token that is valid, or unset it, then: {login}")
+        format!("set CR_PAT to a valid token, or unset it, then: {login}")
     } else {
         login
     }

@@ -12,7 +12,7 @@ pub fn not_asked(name: impl AsRef<str>) -> Check {
     Check::bad(
         name,
         Standing::Warning,
-        "not asked: offline",
+        "not checked: offline",
         "run it again without --offline",
     )
 }
@@ -20,12 +20,12 @@ pub fn not_asked(name: impl AsRef<str>) -> Check {
 /// Adds to every check in `checks` when its facts were observed.
 pub fn date(checks: &mut [Check], seen_at: DateTime<Utc>, now: DateTime<Utc>) {
     let when = format!(
-        "seen at {} ({})",
+        "read at {} ({})",
         seen_at.format("%Y-%m-%d %H:%M UTC"),
         age(now, seen_at)
     );
     for check in checks {
-        if check.text.as_str() != "not asked: offline" {
+        if check.text.as_str() != "not checked: offline" {
             check.text = format!("{}; {when}", check.text).into();
         }
     }

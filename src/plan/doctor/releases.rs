@@ -18,7 +18,7 @@ pub fn releases(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, 
     let when = snapshot
         .markers
         .read_at
-        .map_or_else(String::new, |at| format!(" (seen {})", age(now, at)));
+        .map_or_else(String::new, |at| format!(" (read {})", age(now, at)));
     let mut disagree = false;
     for release in releases.iter().filter(|release| markers.contains(&release.name)) {
         if holds.is_some_and(|holds| holds.contains(&release.name)) {
@@ -44,7 +44,7 @@ pub fn releases(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, 
     if !disagree {
         all.push(Check::ok(
             "published",
-            format!("the channels run what the marker branches say{when}"),
+            format!("channels and marker branches agree{when}"),
         ));
     }
 }

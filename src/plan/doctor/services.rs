@@ -3,6 +3,7 @@
 
 use super::offline::not_asked;
 use super::{Check, Examination, KeyringStanding, Standing};
+use crate::domain::credential::CredentialOrigin;
 use crate::domain::{Hint, Snapshot};
 
 /// Clock skew in seconds from which a warning is shown.
@@ -24,10 +25,10 @@ pub fn machine(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
             None if !folder.private => Check::bad(
                 name,
                 Standing::Failed,
-                format!("others can look into {}", folder.path),
+                format!("other users can read {}", folder.path),
                 format!("chmod 700 '{}'", folder.path),
             ),
-            None => Check::ok(name, format!("{} is private and can be written", folder.path)),
+            None => Check::ok(name, format!("{} is private and writable", folder.path)),
         });
     }
     // A token from another source makes the keyring unnecessary.
@@ -35,41 +36,42 @@ pub fn machine(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
         .credential
         .value
         .as_ref()
-        .is_some_and(|facts| !facts.source.as_str().contains("keyring"));
-    let instead = "windlass login --passphrase-file FILE keeps the token in an encrypted file instead";
+        .is_some_and(|facts| facts.origin != CredentialOrigin::Keyring);
+    let instead = "store the token in an encrypted file instead: windlass login --passphrase-file \
+        FILE";
     match &seen.keyring {
         KeyringStanding::NotAsked => {}
-        KeyringStanding::Usable => all.push(Check::ok("keyring", "there and open")),
+        KeyringStanding::Usable => all.push(Check::ok("keyring", "available and unlocked")),
         KeyringStanding::Locked => all.push(Check::bad(
             "keyring",
             Standing::Warning,
-            "there but locked",
-            "unlock it in its own program, or sign in to the desktop",
+            "locked",
+            "unlock it in the keyring program, or sign in to the desktop",
         )),
         KeyringStanding::Absent(_) if served => {
-            all.push(Check::ok("keyring", "none here, and none is needed now"));
+            all.push(Check::ok("keyring", "not available, and not needed"));
         }
         KeyringStanding::Absent(why) => all.push(Check::bad(
             "keyring",
             Standing::Warning,
-            format!("none here: {why}"),
+            format!("not available: {why}"),
             instead,
         )),
     }
     all.push(match &seen.journal {
-        None => Check::ok("journal", "whole, and can be written"),
+        None => Check::ok("journal", "intact and writable"),
         Some(fault) if fault.unusable => Check::problem("journal", Standing::Failed, &fault.problem),
         Some(fault) => Check::problem("journal", Standing::Warning, &fault.problem),
     });
     if seen.journal.as_ref().is_some_and(|fault| fault.unusable) && seen.open_runs.is_empty() {
         // The unfinished runs are not known.
     } else if seen.open_runs.is_empty() {
-        all.push(Check::ok("open-runs", "no run is unfinished"));
+        all.push(Check::ok("open-runs", "no unfinished run"));
     }
     for run in &seen.open_runs {
         let ended = match run.outcome {
-            None => "it stopped midway",
-            Some("unknown") => "whether it did everything is not known",
+            None => "it was interrupted",
+            Some("unknown") => "its outcome is unknown",
             Some("cancelled") => "it was cancelled",
             Some(_) => "it failed",
         };
@@ -91,17 +93,17 @@ pub fn reached(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
             Some(Err(problem)) => {
                 let mut check = Check::problem(name, Standing::Failed, problem);
                 check.remedy.get_or_insert_with(|| {
-                    format!("check the way to {}: network, proxy, name", reach.host).into()
+                    format!("check network, proxy and name resolution for {}", reach.host).into()
                 });
                 check
             }
             Some(Ok(status)) if *status >= 500 => Check::bad(
                 name,
                 Standing::Warning,
-                format!("{} answers with {status}", reach.host),
-                "try again later; its status page may know more",
+                format!("{} responds with {status}", reach.host),
+                "try again later, or check the service's status page",
             ),
-            Some(Ok(_)) => Check::ok(name, format!("{} answers", reach.host)),
+            Some(Ok(_)) => Check::ok(name, format!("{} responds", reach.host)),
         });
     }
     if seen.offline {
@@ -129,7 +131,7 @@ pub fn reached(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
     match (&seen.requests.value, &seen.requests.problem) {
         (_, Some(problem)) => all.push(Check::problem("github-quota", Standing::Warning, problem)),
         (Some(left), None) => {
-            let text = format!("{} of {} requests an hour left", left.remaining, left.limit);
+            let text = format!("{} of {} requests per hour left", left.remaining, left.limit);
             let when = left
                 .reset
                 .map_or_else(String::new, |at| format!(" until {}", at.format("%H:%M UTC")));
@@ -138,14 +140,14 @@ pub fn reached(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
                 left.remaining,
                 left.limit,
                 &text,
-                &format!("wait{when}; with GH_TOKEN set there are 5000 an hour"),
+                &format!("wait{when}; with GH_TOKEN the limit is 5000 per hour"),
             ));
         }
         (None, None) => {}
     }
     if let Some(left) = snapshot.quota {
         let text = format!(
-            "{} of {} pulls in {} s left",
+            "{} of {} pulls per {} s left",
             left.remaining, left.limit, left.window
         );
         all.push(quota(
@@ -153,7 +155,8 @@ pub fn reached(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
             left.remaining,
             left.limit,
             &text,
-            "wait until the window has passed; with a login (windlass login --registry docker.io) there are more",
+            "wait for the next window, or log in for a higher limit: windlass login --registry \
+            docker.io",
         ));
     }
 }

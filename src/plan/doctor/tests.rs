@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
-use crate::domain::credential::{ExpiryFrom, PackageScope};
+use crate::domain::credential::{CredentialOrigin, ExpiryFrom, GitHubTokenKind, PackageScope};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SecretFacts};
 use crate::domain::workflow::WorkflowJob;
 use crate::domain::{Fingerprint, KeyId, Kind, SecretTarget, SessionId};
@@ -36,6 +36,8 @@ fn token(kind: &str, scopes: &[&str], days: i64) -> CredentialFacts {
         packages: None,
         channels: None,
         session: None,
+        origin: CredentialOrigin::Other,
+        token_kind: Some(GitHubTokenKind::Classic),
         remarks: vec!["classic token".into()],
         rewrite: None,
     }
@@ -396,9 +398,9 @@ fn offline_the_same_facts_have_the_same_standing_and_tell_their_age() {
         assert_eq!((same.standing, &same.remedy), (check.standing, &check.remedy));
         let here = ["state-folder", "keyring", "journal", "open-runs"].contains(&check.name.as_str());
         let when = if here {
-            "; seen at 2025-02-20 00:20 UTC (just now)"
+            "; read at 2025-02-20 00:20 UTC (just now)"
         } else {
-            "; seen at 2025-02-19 21:20 UTC (3 h ago)"
+            "; read at 2025-02-19 21:20 UTC (3 h ago)"
         };
         assert!(same.text.as_str().ends_with(when), "{same:?}");
     }
@@ -408,14 +410,14 @@ fn offline_the_same_facts_have_the_same_standing_and_tell_their_age() {
         .unwrap();
     assert_eq!(
         token.text.as_str(),
-        "was accepted as publisher, from a variable; seen at 2025-02-19 21:20 UTC (3 h ago)"
+        "was accepted as publisher, from a variable; read at 2025-02-19 21:20 UTC (3 h ago)"
     );
     for check in offline
         .iter()
         .filter(|check| !online.iter().any(|other| other.name == check.name))
     {
         assert_eq!(check.standing, Standing::Warning);
-        assert_eq!(check.text.as_str(), "not asked: offline");
+        assert_eq!(check.text.as_str(), "not checked: offline");
     }
 }
 
@@ -440,7 +442,7 @@ fn what_cannot_be_told_offline_is_not_asked() {
     for check in checks(&workspace(), &Snapshot::default(), &seen, now()) {
         let here = ["state-folder", "keyring", "journal", "open-runs"].contains(&check.name.as_str());
         assert_eq!(check.standing == Standing::Ok, here, "{check:?}");
-        assert_eq!(check.text.as_str() == "not asked: offline", !here, "{check:?}");
+        assert_eq!(check.text.as_str() == "not checked: offline", !here, "{check:?}");
         assert_eq!(check.text.as_str().contains("(just now)"), here, "{check:?}");
     }
     // Whether an absent secret is used is known only from the workflows.

@@ -160,8 +160,8 @@ fn repository_check(
         None => Check::ok(name, "its secrets can be set"),
         Some(barrier) => {
             let text = match barrier {
-                Barrier::Renamed(now) => format!("it is called {now} now"),
-                Barrier::NotWritable => "the GitHub token may not write there".to_owned(),
+                Barrier::Renamed(now) => format!("it was renamed to {now}"),
+                Barrier::NotWritable => "the GitHub token may not set its secrets".to_owned(),
             };
             Check::bad(name, Standing::Failed, text, barrier.remedy())
         }
@@ -184,19 +184,22 @@ fn presence(
         at.map_or_else(String::new, |at| at.format(" on %Y-%m-%d %H:%M UTC").to_string())
     };
     let location = match &status.location {
-        Some(SecretLocation::Organisation(owner)) => format!(", in the secret of the organisation {owner}"),
+        Some(SecretLocation::Organisation(owner)) => format!(
+            ", in the organisation secret of \
+            {owner}"
+        ),
         Some(SecretLocation::Repository) | None => String::new(),
     };
     all.push(match (status.lineage, wanted) {
         // A secret that no workflow reads need not exist; its unused name is reported by another
         // check.
         (Lineage::Absent, Wanted::Dead) => return,
-        (Lineage::Absent, Wanted::Read) => Check::bad(name, Standing::Failed, "it is not there", rotate),
+        (Lineage::Absent, Wanted::Read) => Check::bad(name, Standing::Failed, "not set", rotate),
         (Lineage::Absent, Wanted::NotTold) => Check::bad(
             name,
             Standing::Warning,
-            "it is not there, and whether any workflow reads it could not be told",
-            format!("find out whether a workflow reads it (windlass doctor, online), then: {rotate}"),
+            "not set; whether a workflow reads it is unknown",
+            format!("check whether a workflow reads it (windlass doctor, online), then: {rotate}"),
         ),
         (Lineage::Current, _) => match status
             .expires_at
@@ -206,16 +209,13 @@ fn presence(
                 name,
                 Standing::Warning,
                 format!(
-                    "holds the newest value that windlass set{location}; its token expires {}, {}",
+                    "holds the newest value set by windlass{location}; its token expires {}, {}",
                     end.format("%Y-%m-%d %H:%M UTC"),
                     in_days((end - now).num_days())
                 ),
                 "windlass rotate",
             ),
-            None => Check::ok(
-                name,
-                format!("holds the newest value that windlass set{location}"),
-            ),
+            None => Check::ok(name, format!("holds the newest value set by windlass{location}")),
         },
         (Lineage::Revoked, _) => Check::bad(
             name,
@@ -238,12 +238,12 @@ fn presence(
         (Lineage::Foreign, _) => Check::bad(
             name,
             Standing::Warning,
-            format!("it was set since windlass set it, not by windlass{location}"),
-            "windlass rotate sets every secret to one value again",
+            format!("set by something else after windlass set it{location}"),
+            "windlass rotate",
         ),
         (Lineage::Unknown, _) => Check::ok(
             name,
-            format!("not set by windlass: its value is unknown{location}"),
+            format!("not set by windlass; its value is unknown{location}"),
         ),
     });
 }
@@ -259,7 +259,8 @@ fn name_of(workspace: &Workspace, target: &SecretTarget, read: &BTreeMap<&Secret
             // A rotation sets the secrets of the workspace, so a deleted one would be created
             // again.
             if token_of(workspace, target).is_some() {
-                "the workspace names it, so windlass rotate sets it: take it out of the workspace file, or let a workflow read it"
+                "let a workflow read it, or remove it from the workspace file, where windlass \
+                rotate finds it"
             } else {
                 "delete the secret, or let a workflow read it"
             },
@@ -289,7 +290,7 @@ fn unmet(
             format!("secret-name/{repository}:{secret}"),
             Standing::Warning,
             format!(
-                "{} reads it, and {repository} has no such secret",
+                "{} reads it, but {repository} has no such secret",
                 files.join(", ")
             ),
             format!(
@@ -336,7 +337,8 @@ pub fn sessions(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, 
         all.push(Check::bad(
             format!("session/{orphan}"),
             Standing::Warning,
-            "a run of windlass made its token and stopped before it kept it: the token is lost, but valid",
+            "a windlass run created its token but was interrupted before storing it; the token is \
+            lost but valid",
             format!("windlass revoke {orphan}"),
         ));
     }

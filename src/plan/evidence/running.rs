@@ -70,7 +70,10 @@ impl Running {
                     let closed = home.unwrap_or(&edge);
                     running.missing.push(format!("{charm} {closed} is closed"));
                 } else {
-                    let text = format!("what {charm} runs on track {track} could not be checked");
+                    let text = format!(
+                        "the channels of {charm} on track {track} could not be \
+                        checked"
+                    );
                     running.unknown.push(text);
                 }
                 continue;
@@ -127,7 +130,7 @@ impl Running {
             )),
             BaseRuns::Another(text) => self.missing.push(format!("{charm} {text}{on}")),
             BaseRuns::Unknown => self.unknown.push(format!(
-                "what {charm} runs on track {}{on} could not be checked",
+                "the channels of {charm} on track {}{on} could not be checked",
                 asked.track
             )),
         }

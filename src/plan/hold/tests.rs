@@ -40,10 +40,7 @@ fn a_hold_names_the_tip_and_is_undone_by_its_end() {
         unreachable!("a hold is set");
     };
     assert_eq!((release.as_str(), at.short()), ("2025-01-27", "1234567890"));
-    assert_eq!(
-        plan.steps[0].undo.to_string(),
-        "'windlass unhold 2025-01-27' lifts it"
-    );
+    assert_eq!(plan.steps[0].undo.to_string(), "windlass unhold 2025-01-27");
     assert_eq!(
         (plan.confirm.as_str(), plan.command.as_str()),
         ("yes", "windlass hold 2025-01-27")

@@ -112,11 +112,8 @@ fn a_base_that_is_set_beside_the_wanted_ones_is_a_move_with_a_warning() {
     let (order, warnings) = made(&facts, &[wanted("20.04", 60, 1)]).unwrap();
     assert_eq!(order, ["20.04 r60", "24.04 r60", "22.04 r60"]);
     assert_eq!(warnings.len(), 2);
-    assert!(warnings[0].as_str().contains("is opened"), "{warnings:?}");
-    assert!(
-        warnings[1].as_str().contains("no longer serves r40"),
-        "{warnings:?}"
-    );
+    assert!(warnings[0].as_str().contains("which opens"), "{warnings:?}");
+    assert!(warnings[1].as_str().contains("stops serving r40"), "{warnings:?}");
 }
 
 #[test]

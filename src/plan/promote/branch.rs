@@ -14,7 +14,8 @@ use crate::plan::publish::marker::{self, Content, Marked, Scene};
 use crate::plan::publish::{Part, preflight};
 
 /// Hint for a bundle that blocks the promotion.
-const WAY_OUT: &str = "mode = \"off\" under [bundle] of a workspace file promotes the charms alone";
+const WAY_OUT: &str = "mode = \"off\" under [bundle] in the workspace file promotes only the \
+    charms";
 
 /// Returns the name of the branch of `release` at `risk`.
 pub fn name(workspace: &Workspace, release: &str, risk: Risk) -> Option<String> {
@@ -81,7 +82,7 @@ pub fn plan(
         Err(problem) => {
             return Err(marker::refusal(problem)
                 .within(format!(
-                    "{NAME} on branch {} of {} cannot be given the channels of {to}",
+                    "{NAME} on branch {} of {} cannot be set to the channels of {to}",
                     bundle.base, scene.repository
                 ))
                 .hint(WAY_OUT));
@@ -128,13 +129,13 @@ fn wishes(
         } else if opened(&latest) {
             wishes.insert(charm.name.clone(), latest.clone());
             told.push(Outside::new(format!(
-                "{NAME}: {name} goes to {latest}, because {to} of {} is not open",
+                "{NAME}: {name} goes to {latest}, because {to} of {} is closed",
                 charm.name
             )));
         } else {
-            let stays = application.channel.as_deref().unwrap_or("what it says");
+            let stays = application.channel.as_deref().unwrap_or("its current channel");
             told.push(Outside::new(format!(
-                "{NAME}: {name} stays on {}, because neither {to} nor {latest} of {} is open",
+                "{NAME}: {name} stays on {}, because both {to} and {latest} of {} are closed",
                 Outside::capped(stays, 80),
                 charm.name
             )));

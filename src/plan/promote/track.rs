@@ -33,14 +33,17 @@ pub fn plan(
             })
             .collect();
         if own.is_empty() {
-            let text = format!("{} has nothing on {track} below {to} and is left out", charm.name);
+            let text = format!(
+                "{} is left out, because nothing on {track} below {to} is open",
+                charm.name
+            );
             warnings.push(Outside::new(text));
             continue;
         }
         for hop in &own {
             if let Some(problem) = newer_there(workspace, snapshot, hop) {
                 return Err(problem.hint(format!(
-                    "name the pair instead: windlass release {} --channel {} …",
+                    "release the pair instead: windlass release {} --channel {} …",
                     charm.name, hop.to
                 )));
             }
@@ -57,9 +60,9 @@ pub fn plan(
     if parts.is_empty() {
         return Err(Problem::new(
             Kind::Refused,
-            format!("track {track} cannot be promoted: no charm has anything on it below {to}"),
+            format!("track {track} cannot be promoted: no channel below {to} is open"),
         )
-        .hint("'windlass channels' lists the open channels"));
+        .hint("list the open channels: windlass channels"));
     }
     let names: Vec<&CharmName> = parts.iter().map(|part| &part.charm.name).collect();
     preflight::credential(snapshot, &names, &mut warnings)?;
@@ -79,7 +82,7 @@ pub fn plan(
     warnings.extend(served_until_now(&hops));
     if let Some(bundle) = &workspace.bundle {
         warnings.push(Outside::new(format!(
-            "{} stays as it is: its channels follow when a release is promoted",
+            "{} is unchanged; its channels change when a release is promoted",
             bundle.name
         )));
     }

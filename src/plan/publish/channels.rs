@@ -27,9 +27,9 @@ pub fn targets(workspace: &Workspace, intent: &PublishIntent) -> Result<Vec<Chan
     if channels.is_empty() {
         return Err(Problem::new(
             Kind::Config,
-            format!("workspace {} publishes to no channel", workspace.name),
+            format!("workspace {} has no channels to publish to", workspace.name),
         )
-        .hint("name channels under [publish] in the workspace file"));
+        .hint("add channels under [publish] in the workspace file"));
     }
     Ok(channels)
 }
@@ -85,7 +85,7 @@ fn opened_too(charm: &Charm, chosen: &mut Vec<(Option<Base>, &RevisionFacts)>, w
     }
     for (base, revision) in more {
         warnings.push(Outside::new(format!(
-            "{}: revision {} is built for {base} too, which {} does not serve yet: it is opened",
+            "{}: revision {} is built for {base} too, which opens on {}",
             charm.name,
             revision.revision.0,
             latest_edge()
@@ -124,13 +124,13 @@ fn revisions<'a>(
         return Err(Problem::new(
             Kind::Refused,
             format!(
-                "revision {} of {} is for no base that {edge} serves",
+                "revision {} of {} is built for no base that {edge} serves",
                 revision.revision.0, charm.name
             ),
         )
         .remedy(
             &[Remedy::KeepRevision],
-            "choose a revision built for one of the open bases, or leave --revision out",
+            "choose a revision built for an open base, or omit --revision",
         ));
     }
     let mut chosen = Vec::new();
@@ -159,7 +159,7 @@ fn revisions<'a>(
                 .as_ref()
                 .map_or_else(String::new, |base| format!(" for {base}"));
             warnings.push(Outside::new(format!(
-                "{}: revision {} is released{place}, but {edge} runs {}; --keep-revision keeps that one",
+                "{}: releases revision {}{place}, but {edge} runs {}; --keep-revision keeps it",
                 charm.name, revision.revision.0, running.0
             )));
         }
@@ -216,7 +216,7 @@ pub fn releasable<'a>(
             Kind::NotFound,
             format!("{} has no revision {}", charm.name, number.0),
         )
-        .hint("'windlass charms' lists them")
+        .hint("list the revisions: windlass charms")
     })?;
     match revision.refusal() {
         None => Ok(revision),
@@ -312,7 +312,7 @@ pub fn release_step(workspace: &Workspace, snapshot: &Snapshot, part: &Part) -> 
         before: State::Rows(before),
         after: State::Rows(after),
         bytes: None,
-        skip_reason: done.then(|| Outside::new("every channel runs this already")),
+        skip_reason: done.then(|| Outside::new("every channel already runs this")),
         undo: release_undo(part),
         optional: false,
         op,
@@ -330,12 +330,11 @@ fn release_undo(part: &Part) -> Undo {
         .filter_map(|m| Some(format!("{} of {}", m.base.as_ref()?, m.channel)))
         .collect();
     if stays.is_empty() {
-        return Undo::by(
-            "released again with what the channels ran before; a channel that was closed is closed",
-        );
+        return Undo::by("release what the channels ran before; close channels that were closed");
     }
     Undo::impossible(format!(
-        "{} is opened beside other bases and cannot be closed alone; the rest is released again with what it ran before",
+        "{} opens beside other bases and cannot be closed alone; a rollback releases what the rest \
+        ran before",
         stays.join(", ")
     ))
 }
@@ -364,10 +363,10 @@ pub fn verify_step(snapshot: &Snapshot, part: &Part) -> Step {
         kind: op.kind().to_owned(),
         target: Outside::new(part.charm.name.as_str()),
         before: State::Nothing(()),
-        after: State::text("the public is served what was released"),
+        after: State::text("Charmhub serves the new revisions"),
         bytes: None,
-        skip_reason: done.then(|| Outside::new("the public is served this already")),
-        undo: Undo::needless("it only looks"),
+        skip_reason: done.then(|| Outside::new("Charmhub already serves this")),
+        undo: Undo::needless("it only reads"),
         optional: false,
         op,
     }

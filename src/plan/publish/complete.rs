@@ -76,11 +76,11 @@ impl Look<'_> {
             .filter(|seen| seen.standing() == Standing::Known)
             .and_then(|seen| seen.value.as_ref())
         else {
-            return Some(format!("what {name} runs could not be read"));
+            return Some(format!("the channels of {name} could not be read"));
         };
         let mut rows = facts.rows_of(self.channel).peekable();
         if rows.peek().is_none() {
-            return Some(format!("{name} has nothing on {}", self.channel));
+            return Some(format!("{name} has no open channel {}", self.channel));
         }
         rows.find_map(|row| self.other(charm, row))
     }

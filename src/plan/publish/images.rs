@@ -50,7 +50,10 @@ pub fn choose<'a>(
                 )
                 .remedy(
                     &[Remedy::ReplaceImage, Remedy::LeaveImageOut],
-                    format!("name one with --image {key}=TAG, or leave the charm out with --charm"),
+                    format!(
+                        "choose one with --image {key}=TAG, or leave the charm out with \
+                        --charm"
+                    ),
                 ));
             }
         };
@@ -68,25 +71,29 @@ pub fn choose<'a>(
             return Err(problem
                 .clone()
                 .within(if intent.images.contains_key(key) {
-                    format!("you named {reference} for {key}, which does not exist")
+                    format!("you chose {reference} for {key}, which does not exist")
                 } else {
                     format!("release {} names {reference}, which does not exist", release.name)
                 })
                 .remedy(
                     &[Remedy::ReplaceImage, Remedy::LeaveImageOut],
-                    format!("the image may not be pushed yet; wait, or name another with --image {key}=TAG"),
+                    format!(
+                        "the image may not be pushed yet; wait, or choose another with --image \
+                        {key}=TAG"
+                    ),
                 ));
         }
         let resolved = resolved.need(&format!("image {reference}"))?;
         if resolved.platforms.is_empty() {
-            return Err(
-                Problem::new(Kind::Invalid, format!("{reference} holds nothing that runs"))
-                    .cause("its index names no platform")
-                    .remedy(
-                        &[Remedy::ReplaceImage, Remedy::LeaveImageOut],
-                        format!("name another with --image {key}=TAG"),
-                    ),
-            );
+            return Err(Problem::new(
+                Kind::Invalid,
+                format!("{reference} contains no image that can run"),
+            )
+            .cause("its index lists no platform")
+            .remedy(
+                &[Remedy::ReplaceImage, Remedy::LeaveImageOut],
+                format!("choose another with --image {key}=TAG"),
+            ));
         }
         let existing = facts.resources.get(resource).and_then(|revisions| {
             revisions
@@ -144,7 +151,7 @@ impl ChosenImage<'_> {
     fn already(&self) -> Option<Outside> {
         self.existing.map(|revision| {
             Outside::new(format!(
-                "revision {} of {} holds this image already",
+                "revision {} of {} already holds this image",
                 revision.0, self.resource
             ))
         })
@@ -175,7 +182,7 @@ impl ChosenImage<'_> {
             after: State::text(digest.to_string()),
             bytes: Some(bytes),
             skip_reason,
-            undo: Undo::needless("an image in the store's registry changes nothing by itself"),
+            undo: Undo::needless("an image in Charmhub's registry has no effect by itself"),
             optional: false,
             op,
         }
@@ -197,7 +204,10 @@ impl ChosenImage<'_> {
             after: State::text(format!("a revision that holds {}", self.resolved.digest)),
             bytes: None,
             skip_reason: self.already(),
-            undo: Undo::impossible("the store keeps resource revisions; unreleased they do nothing"),
+            undo: Undo::impossible(
+                "Charmhub keeps resource revisions; unreleased ones have no \
+                effect",
+            ),
             optional: false,
             op,
         }

@@ -76,7 +76,7 @@ pub fn plan(
         repository: bundle.repository.parse()?,
         branch: bundle.branch.replace("{release}", release.name.as_str()),
         channel: Channel::new(release.name.track()?, Risk::Edge),
-        way_out: "--without bundle publishes the charms alone",
+        way_out: "--without bundle publishes only the charms",
     };
     let with = |part: Left| !intent.without.contains(&part);
     let (with_branch, with_bundle) = (with(Left::Branch), with(Left::Bundle));
@@ -93,7 +93,7 @@ pub fn plan(
     }
     let stays_held = held.then(|| {
         Outside::new(format!(
-            "{} is held and stays so: the hold is lifted where the branch is made",
+            "{} stays held, because a hold is removed only with the branch",
             release.name
         ))
     });
@@ -129,10 +129,7 @@ pub fn plan(
         there.is_some() || scene.bundle_is_open()
     };
     if with_branch && !with_bundle && !bundle_done {
-        marked.leave(
-            &scene.branch_words(),
-            "it is made when the bundle is in its channel",
-        );
+        marked.leave(&scene.branch_words(), "created once the bundle is in its channel");
     }
     if with_branch && bundle_done {
         branch_steps(&scene, facts, there, content, &mut marked, warnings);
@@ -141,13 +138,13 @@ pub fn plan(
                 .last
                 .insert(0, steps::lift_hold(&scene.repository, &release.name));
             warnings.push(Outside::new(format!(
-                "{} is held: publishing it by name lifts the hold",
+                "{} is held; publishing it by name removes the hold",
                 release.name
             )));
         }
         if let Some(problem) = &snapshot.holds.problem {
             warnings.push(Outside::new(format!(
-                "whether {} is held could not be read; a hold stays: {problem}",
+                "the hold of {} could not be read; if there is one, it stays: {problem}",
                 release.name
             )));
         }
@@ -272,11 +269,11 @@ fn content(
         }
         Err(problem) => Err(refusal(problem)
             .within(format!(
-                "{NAME} on {place} cannot be given the channels of the release"
+                "{NAME} on {place} cannot be set to the channels of the release"
             ))
             .remedy(
                 &[Remedy::WithoutMarker],
-                "--without branch,bundle publishes the charms alone",
+                "--without branch,bundle publishes only the charms",
             )),
     }
 }
@@ -304,22 +301,20 @@ fn right_channels(scene: &Scene, there: &MarkerBranch, content: &Content) -> Res
     let mut problem = Problem::new(
         Kind::Refused,
         format!(
-            "{} is there at {} and does not deploy this release",
+            "{} exists at {} and does not deploy this release",
             scene.branch_words(),
             there.tip.short()
         ),
     );
     for (line, now, wanted) in &edited.changed {
         let now = Outside::capped(now, 80);
-        problem = problem.cause(format!(
-            "line {line} of its {NAME} says {now} instead of {wanted}"
-        ));
+        problem = problem.cause(format!("line {line} of its {NAME} is {now} instead of {wanted}"));
     }
     Err(problem
-        .hint("look who made that branch and delete or mend it; then publish again")
+        .hint("check who created that branch, delete or correct it, then publish again")
         .remedy(
             &[Remedy::WithoutMarker],
-            "--without branch,bundle publishes the charms alone",
+            "--without branch,bundle publishes only the charms",
         ))
 }
 
@@ -327,7 +322,7 @@ fn right_channels(scene: &Scene, there: &MarkerBranch, content: &Content) -> Res
 pub(in crate::plan) fn bundle_text(files: &BTreeMap<String, FileBytes>) -> Result<&str, Problem> {
     let bytes = files
         .get(NAME)
-        .ok_or_else(|| Problem::new(Kind::Invalid, format!("there is no {NAME}")))?;
+        .ok_or_else(|| Problem::new(Kind::Invalid, format!("{NAME} not found")))?;
     bytes
         .text()
         .ok_or_else(|| Problem::new(Kind::Invalid, format!("{NAME} is not UTF-8 text")))
@@ -348,7 +343,7 @@ pub(in crate::plan) fn branch_steps(
         .into_iter()
         .chain(content.more.keys().cloned())
         .collect();
-    let skip = there.map(|there| Outside::new(format!("the branch is there, at {}", there.tip.short())));
+    let skip = there.map(|there| Outside::new(format!("the branch exists at {}", there.tip.short())));
     if let Some(there) = there {
         warnings.extend(differs(scene, there, &content));
     }
@@ -387,12 +382,8 @@ fn differs(scene: &Scene, there: &MarkerBranch, content: &Content) -> Option<Out
         Ok(text) if text == content.edited.text => {}
         Ok(text) => {
             let right = file::edit(text, &content.wishes).is_ok_and(|edited| edited.changed.is_empty());
-            let which = if right {
-                "its channels are right"
-            } else {
-                "its channels too"
-            };
-            others.push(format!("another {NAME}, {which}"));
+            let which = if right { "same channels" } else { "other channels" };
+            others.push(format!("another {NAME} ({which})"));
         }
         Err(problem) => others.push(problem.to_string()),
     }
@@ -405,7 +396,7 @@ fn differs(scene: &Scene, there: &MarkerBranch, content: &Content) -> Option<Out
     }
     (!others.is_empty()).then(|| {
         Outside::new(format!(
-            "{} is not what would be made today ({}): it is left as it is",
+            "{} differs from the one this plan would create ({}); it is not changed",
             scene.branch_words(),
             others.join("; ")
         ))
@@ -447,7 +438,7 @@ pub(in crate::plan) fn bundle_steps(
                 if there.is_none() {
                     marked.leave(
                         &scene.branch_words(),
-                        &format!("it is made when the bundle can be released; {without}"),
+                        &format!("created once the bundle can be released; {without}"),
                     );
                 }
                 return Ok(there.is_some());
@@ -467,7 +458,7 @@ pub(in crate::plan) fn bundle_steps(
     let mut release = steps::release(name, &scene.channel, before, scene.optional());
     if let (Some(_), Some(before)) = (there, before) {
         let skip = Outside::new(format!(
-            "the branch is there, and {} serves {before}",
+            "the branch exists, and {} serves {before}",
             scene.channel
         ));
         upload.skip_reason = Some(skip.clone());
@@ -475,7 +466,7 @@ pub(in crate::plan) fn bundle_steps(
     } else {
         bundle_text(there.map_or(&facts.files, |there| &there.files)).map_err(|problem| {
             problem
-                .within(format!("{} has nothing to pack", scene.branch_words()))
+                .within(format!("{} contains nothing to pack", scene.branch_words()))
                 .hint(without)
         })?;
         marked.assumptions.push(Assumption {

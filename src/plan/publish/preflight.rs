@@ -31,7 +31,7 @@ pub fn credential(
         return Err(Problem::new(
             Kind::Credentials,
             format!(
-                "the Charmhub credential from {} ends {}",
+                "the Charmhub credential from {} expires {}",
                 facts.source,
                 end.format("%Y-%m-%d %H:%M UTC")
             ),
@@ -51,7 +51,7 @@ pub fn credential(
                     facts.source
                 ),
             )
-            .hint("make one with --permission package-manage --permission package-view-revisions"));
+            .hint("create one with --permission package-manage --permission package-view-revisions"));
         }
     }
     for charm in charms {
@@ -62,7 +62,7 @@ pub fn credential(
         .filter(|days| *days <= WARN_DAYS)
     {
         warnings.push(Outside::new(format!(
-            "the Charmhub credential ends in {}: rotate it soon",
+            "the Charmhub credential expires in {}; rotate it soon",
             days_in_short(days)
         )));
     }
@@ -92,12 +92,12 @@ fn reaches(
     Err(Problem::new(
         Kind::Credentials,
         format!(
-            "the Charmhub credential from {} does not reach {name}",
+            "the Charmhub credential from {} does not cover {name}",
             facts.source
         ),
     )
     .hint(format!(
-        "make one that names it: windlass login --export FILE {flag} {name} …"
+        "create one that covers it: windlass login --export FILE {flag} {name} …"
     )))
 }
 
@@ -109,7 +109,7 @@ pub fn repository<'a>(
     match &snapshot.bundle.problem {
         // GitHub returns "not found" for what a token may not read.
         Some(problem) if matches!(problem.kind, Kind::NotFound | Kind::Credentials) => {
-            let mut refused = lacks(repository, "it could not be read");
+            let mut refused = lacks(repository, "the repository could not be read");
             refused.causes.push(problem.summary.clone());
             refused.causes.extend(problem.causes.clone());
             refused.credential_expired |= problem.credential_expired;
@@ -129,7 +129,7 @@ pub fn may_write(
     if facts.writable == Some(false) {
         return Err(lacks(
             repository,
-            "GitHub says that this token may not push there",
+            "GitHub reports that this token may not push to it",
         ));
     }
     if let Some(problem) = &token.problem
@@ -141,11 +141,7 @@ pub fn may_write(
     // The permission above is that of the account: a classic token may have less. Other tokens have
     // no list of scopes.
     if let (Some(known), None) = (&token.value, &token.problem) {
-        let classic = !known.scopes.is_empty()
-            || known
-                .remarks
-                .iter()
-                .any(|remark| remark.as_str() == "classic token");
+        let classic = !known.scopes.is_empty() || known.is_classic();
         let fits = |scope: &Outside| matches!(scope.as_str(), "repo" | "public_repo");
         if classic && !known.scopes.iter().any(fits) {
             let scopes: Vec<String> = known.scopes.iter().map(ToString::to_string).collect();
@@ -170,7 +166,7 @@ fn lacks(repository: &GitHubRepository, why: &str) -> Problem {
     )
     .cause(why)
     .hint("set GH_TOKEN to a token with the scope repo, or public_repo for a public repository (fine-grained: Contents: write)")
-    .remedy(&[Remedy::WithoutMarker], "--without branch,bundle publishes the charms alone")
+    .remedy(&[Remedy::WithoutMarker], "--without branch,bundle publishes only the charms")
 }
 
 /// Checks that the store's guardrails allow `track`.
@@ -194,14 +190,14 @@ pub fn guardrail_of(name: &CharmName, facts: &CharmFacts, track: &Track) -> Resu
         .collect();
     let problem = Problem::new(
         Kind::Refused,
-        format!("{name} has no track {track}, and the store will not let it be created"),
+        format!("{name} has no track {track}, and Charmhub does not allow creating it"),
     );
     let problem = if known.is_empty() {
-        problem.cause("it has no guardrail, so only the store's staff can create tracks")
+        problem.cause("the package has no guardrail, so only Charmhub staff can create tracks")
     } else {
         problem.cause(format!("new tracks must match {}", known.join(" or ")))
     };
-    Err(problem.hint("ask for the track at discourse.charmhub.io, category charmhub requests"))
+    Err(problem.hint("request the track at discourse.charmhub.io, category charmhub requests"))
 }
 
 /// Refuses to release an older release to a channel than the one that it runs.
@@ -254,15 +250,15 @@ pub fn downgrade(
     if latest_alone {
         problem = problem.remedy(
             &[Remedy::TrackOnly],
-            "--track-only publishes to the release's own track alone",
+            "--track-only publishes only to the release's own track",
         );
     }
     Err(problem.remedy(
         &[Remedy::AllowDowngrade],
         if latest_alone {
-            "--allow-downgrade lets latest/edge go back in time"
+            "--allow-downgrade lets latest/edge move to an older release"
         } else {
-            "--allow-downgrade lets the release's own track go back in time too"
+            "--allow-downgrade lets the release's own track move to an older release too"
         },
     ))
 }

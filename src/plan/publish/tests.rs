@@ -13,7 +13,7 @@ use crate::domain::bundle::{Author, BundleFacts, FileBytes, MarkerBranch};
 use crate::domain::charm::{
     Attached, ChannelRow, CharmFacts, DeclaredResource, ImageBehind, ResourceFacts, RevisionFacts,
 };
-use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom};
 use crate::domain::image::{Platform, PlatformImage};
 use crate::domain::{
     Base, CharmName, CharmRevision, ConfigDigest, Digest, Kind, ManifestDigest, Observed, Outside, Problem,
@@ -285,6 +285,8 @@ fn credential() -> CredentialFacts {
         packages: None,
         channels: None,
         session: None,
+        origin: CredentialOrigin::Other,
+        token_kind: None,
         remarks: Vec::new(),
         rewrite: None,
     }

@@ -178,7 +178,7 @@ fn twins_on_a_track_and_dates_that_lie_tell_no_lag() {
     let found = rhythm(&snapshot);
     assert!(found.lags.is_empty());
     assert_eq!(found.unknown, 3);
-    assert_eq!(found.lag_words().unwrap(), "lag not known");
+    assert_eq!(found.lag_words().unwrap(), "lag unknown");
 }
 
 #[test]

@@ -44,9 +44,9 @@ pub fn served_at(
             last.map(|place| place + 1).ok_or_else(|| {
                 Problem::new(
                     Kind::NotFound,
-                    format!("the journal knows no change of a channel by run {run}"),
+                    format!("run {run} changed no channel, according to the journal"),
                 )
-                .hint("'windlass runs' lists the runs")
+                .hint("list the runs: windlass runs")
             })?
         }
     };
@@ -82,7 +82,7 @@ fn since_then(row: &ChannelRow, at: DateTime<Utc>) -> Option<PastServing> {
     Some(PastServing {
         serving: Some(Serving::of(row)),
         certainty: Certainty::Observed,
-        evidence: Outside::new(format!("the store lists it since {}", day(since))),
+        evidence: Outside::new(format!("listed by Charmhub since {}", day(since))),
     })
 }
 
@@ -93,7 +93,7 @@ fn found_later(facts: &CharmFacts, first: &ChannelChange, at: DateTime<Utc>) -> 
         serving: Some(serving.clone()),
         certainty: Certainty::Inferred,
         evidence: Outside::new(format!(
-            "run {} of {} found it there; since when is not known",
+            "found by run {} of {}; start unknown",
             first.run,
             day(first.at)
         )),
@@ -137,7 +137,7 @@ fn published_together(
         serving: Some(Serving::of(row)),
         certainty: Certainty::Inferred,
         evidence: Outside::new(format!(
-            "{} serves it since {}, and releases are published to both channels",
+            "{} serves it since {}, and releases go to both channels",
             row.channel,
             day(since)
         )),
@@ -147,11 +147,11 @@ fn published_together(
 fn unknown(key: &Key, changes: &[(usize, &ChannelChange)], row: Option<&ChannelRow>) -> Problem {
     let mut problem = Problem::new(
         Kind::Refused,
-        format!("what {} served then is not known", place(key)),
+        format!("the earlier state of {} is unknown", place(key)),
     );
     if let Some((_, first)) = changes.first() {
         problem = problem.cause(format!(
-            "run {} of {} found {} there, the first that the journal knows",
+            "run {} of {} found {}, the first state in the journal",
             first.run,
             day(first.at),
             word(first.before.as_ref())
@@ -160,17 +160,18 @@ fn unknown(key: &Key, changes: &[(usize, &ChannelChange)], row: Option<&ChannelR
     problem = problem.cause(match row {
         Some(row) => {
             let since = row.released_at.map_or_else(
-                || "the store does not say since when".to_owned(),
+                || "Charmhub gives no start time".to_owned(),
                 |at| format!("since {}", day(at)),
             );
-            format!("it serves {} now, {since}", Serving::of(row))
+            format!("it now serves {}, {since}", Serving::of(row))
         }
-        None => "it is closed now".to_owned(),
+        None => "it is now closed".to_owned(),
     });
     let (charm, channel, _) = key;
     problem
-        .hint("name a later time, or a run of 'windlass runs'")
+        .hint("choose a later time, or a run listed by 'windlass runs'")
         .hint(format!(
-            "or name the pair: windlass release {charm} --revision N --channel {channel} --resource NAME:REV"
+            "or release the pair: windlass release {charm} --revision N --channel {channel} \
+            --resource NAME:REV"
         ))
 }

@@ -45,7 +45,7 @@ impl Row {
     /// Describes the state of the row.
     pub fn in_words(&self) -> String {
         format!(
-            "{} serves {} now: {}",
+            "{} now serves {}: {}",
             self.place(),
             word(self.now.as_ref()),
             self.by
@@ -124,13 +124,13 @@ fn row(
     let changed_since = now != then && !is_served(seen, now.as_ref());
     let by = if is_served(last.after.as_ref(), now.as_ref()) {
         format!(
-            "run {} of {} put it there",
+            "released by run {} of {}",
             last.run,
             last.at.format("%Y-%m-%d %H:%M UTC")
         )
     } else {
         format!(
-            "somebody changed it after run {} of {} left {} there",
+            "changed since run {} of {} released {}",
             last.run,
             last.at.format("%Y-%m-%d %H:%M UTC"),
             word(last.after.as_ref())
@@ -225,7 +225,7 @@ fn untouched(snapshot: &Snapshot, key: &Key, then: Option<Serving>) -> Row {
         changed_since: false,
         undoes: None,
         known: None,
-        by: Outside::new("no run of the journal changed it"),
+        by: Outside::new("no run in the journal changed it"),
     }
 }
 
@@ -290,17 +290,17 @@ fn rolled_back(charm: &CharmName, channel: &Channel, newest: &ChannelChange) -> 
     Problem::new(
         Kind::Refused,
         format!(
-            "{channel} of {charm} was rolled back last, by run {} of {}: nothing was changed",
+            "{channel} of {charm} was last changed by a rollback, run {} of {}; nothing changed",
             newest.run,
             newest.at.format("%Y-%m-%d %H:%M UTC")
         ),
     )
     .hint(format!(
-        "to take that rollback back: windlass rollback --run {}",
+        "undo that rollback: windlass rollback --run {}",
         newest.run
     ))
     .hint(format!(
-        "to go further back: windlass rollback {charm} {channel} --to TIME"
+        "or choose an earlier time: windlass rollback {charm} {channel} --to TIME"
     ))
 }
 
@@ -309,10 +309,11 @@ fn unknown(charm: &CharmName, channel: Option<&Channel>) -> Problem {
     let channel = channel.map_or_else(|| "CHANNEL".to_owned(), ToString::to_string);
     Problem::new(
         Kind::Refused,
-        format!("the journal of this machine knows no change of {place}: it cannot tell what was there"),
+        format!("the journal has no change of {place}, so its earlier state is unknown"),
     )
     .hint(format!(
-        "name the pair: windlass release {charm} --revision N --channel {channel} --resource NAME:REV"
+        "release the pair: windlass release {charm} --revision N --channel {channel} --resource \
+        NAME:REV"
     ))
-    .hint("'windlass charms' lists revisions and resources")
+    .hint("list revisions and resources: windlass charms")
 }

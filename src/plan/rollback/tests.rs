@@ -216,11 +216,7 @@ fn a_row_that_somebody_changed_is_named_and_the_plan_refused_unless_over() {
         deeds(&plan),
         ["latest/beta r48 with r7", "latest/edge r48 with r7"]
     );
-    assert!(
-        says(&plan.warnings, "put back all the same"),
-        "{:?}",
-        plan.warnings
-    );
+    assert!(says(&plan.warnings, "rolled back anyway"), "{:?}", plan.warnings);
 }
 
 #[test]
@@ -395,7 +391,10 @@ fn without_channels_every_channel_goes_back_and_different_runs_are_told() {
         ["2024-12/edge r48 with r7", "latest/edge r48 with r7"]
     );
     assert!(
-        says(&plan.warnings, "2024-12/edge: back to before run r1"),
+        says(
+            &plan.warnings,
+            "2024-12/edge: restored to the state before run r1"
+        ),
         "{:?}",
         plan.warnings
     );
@@ -478,7 +477,7 @@ fn a_publish_that_is_rolled_back_is_held_and_what_stays_is_named() {
     assert!(
         says(
             &plan.warnings,
-            "branch release-2025-01-27 of finos/legend-juju-bundle stays from that run: it cannot be undone"
+            "branch release-2025-01-27 of finos/legend-juju-bundle stays: it cannot be undone"
         ),
         "{:?}",
         plan.warnings

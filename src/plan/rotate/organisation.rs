@@ -86,9 +86,12 @@ fn permitted(
     };
     Err(Problem::new(
         Kind::Refused,
-        format!("the secret of {secret} is read {others} no target of this rotation; {UNCHANGED}"),
+        format!(
+            "the secret of {secret} is read {others} not a target of this rotation; \
+            {UNCHANGED}"
+        ),
     )
-    .hint("rotate without --organisation, or name every repository that reads it as a target"))
+    .hint("rotate without --organisation, or add every repository that reads it as a target"))
 }
 
 /// Returns the organisation's secrets that `intent` asks for; empty if it does not.
@@ -105,11 +108,13 @@ pub fn shared<'s>(
         return Err(Problem::new(
             Kind::Credentials,
             format!(
-                "the GitHub token lacks the scope {SCOPE}: secrets of an organisation cannot be set; {UNCHANGED}"
+                "the GitHub token lacks the scope {SCOPE} to set secrets of an organisation; \
+                {UNCHANGED}"
             ),
         )
         .hint(format!(
-            "use a token with the scope {SCOPE}, or leave --organisation out: then every repository gets its copy"
+            "use a token with the scope {SCOPE}, or omit --organisation to set a copy in every \
+            repository"
         )));
     }
     let mut all = Vec::new();
@@ -131,7 +136,7 @@ pub fn shared<'s>(
     if all.is_empty() {
         return Err(
             Problem::new(Kind::Usage, "no organisation owns all repositories of a target")
-                .hint("leave --organisation out: then every repository gets its copy"),
+                .hint("omit --organisation to set a copy in every repository"),
         );
     }
     Ok(all)
@@ -164,7 +169,7 @@ pub fn check_hidden(
     if !intent.targets.is_empty() {
         warnings.push(
             format!(
-                "the copy will hide the secret of the organisation {organisation}: {}",
+                "the copy will hide the organisation secret of {organisation}: {}",
                 names.join(", ")
             )
             .into(),
@@ -178,15 +183,13 @@ pub fn check_hidden(
     Err(Problem::new(
         Kind::Refused,
         format!(
-            "the organisation {organisation} provides this secret: copies of it in repositories would hide it; \
-             {UNCHANGED}"
+            "the organisation {organisation} provides this secret; copies in repositories would \
+            hide it; {UNCHANGED}"
         ),
     )
-    .cause(format!("read from the organisation: {}", names.join(", ")))
-    .hint(format!("rotate the organisation's secret: {}", rotate.command()))
-    .hint(format!(
-        "or make one copy after all: windlass rotate --target {first}"
-    )))
+    .cause(format!("provided by the organisation: {}", names.join(", ")))
+    .hint(format!("rotate the organisation secret: {}", rotate.command()))
+    .hint(format!("or create a copy: windlass rotate --target {first}")))
 }
 
 /// Returns the line that offers an organisation's secret, if it is allowed and saves copies.
@@ -235,7 +238,7 @@ pub fn set_step(snapshot: &Snapshot, shared: &Shared<'_>, value: Option<&Fingerp
             })
     });
     let before = held.map_or_else(
-        || State::text("not there"),
+        || State::text("not set"),
         |held| {
             State::text(format!(
                 "set {}",
@@ -270,7 +273,7 @@ pub fn set_step(snapshot: &Snapshot, shared: &Shared<'_>, value: Option<&Fingerp
         before,
         after: State::text(format!("the new value, {readers}")),
         bytes: None,
-        skip_reason: holds.then(|| "it holds this value already".into()),
+        skip_reason: holds.then(|| "it already holds this value".into()),
         undo: Undo::impossible("GitHub never shows a secret's former value"),
         optional: false,
         op,
@@ -290,10 +293,13 @@ pub fn delete_steps<'a>(shared: &'a Shared<'_>) -> impl Iterator<Item = Step> + 
             kind: op.kind().to_owned(),
             target: target.to_string().into(),
             before: State::text(format!("set {}", held.updated_at.format("%Y-%m-%d %H:%M UTC"))),
-            after: State::text("deleted: its jobs read the organisation's secret"),
+            after: State::text("deleted; its jobs read the organisation secret"),
             bytes: None,
             skip_reason: None,
-            undo: Undo::impossible("GitHub never shows a secret's value; a copy can be set again by a rotation without --organisation"),
+            undo: Undo::impossible(
+                "GitHub never shows a secret's value; a rotation without \
+                --organisation sets a copy again",
+            ),
             optional: false,
             op,
         })

@@ -30,19 +30,25 @@ pub fn steps(
             Revoked::Recorded => {
                 let recorded = recorded(snapshot, targets, fresh);
                 if recorded.is_empty() {
-                    warnings.push(
-                        "no former session of these targets is recorded here: nothing is revoked".into(),
-                    );
+                    warnings
+                        .push("no former session of these targets is recorded here; none is revoked".into());
                 }
                 for session in recorded {
                     if in_use(snapshot, &session) {
                         warnings.push(
-                            format!("session {session} is the one windlass itself uses: it is not revoked")
-                                .into(),
+                            format!(
+                                "session {session} is used by windlass itself and is not \
+                                revoked"
+                            )
+                            .into(),
                         );
                     } else if let Some(other) = placed_elsewhere(snapshot, &session, targets) {
                         warnings.push(
-                            format!("{other} still holds its token: session {session} is not revoked").into(),
+                            format!(
+                                "{other} still holds the token of session {session}, which is \
+                                not revoked"
+                            )
+                            .into(),
                         );
                     } else {
                         sessions.push(session);
@@ -65,7 +71,8 @@ pub fn steps(
         if let (Some(run), false) = (busy.first(), sessions.is_empty()) {
             warnings.push(
                 format!(
-                    "'{run}' is running in {repository}: nothing is revoked while it may use the old token"
+                    "'{run}' is running in {repository}; no token is revoked while it may use the \
+                    old one"
                 )
                 .into(),
             );
@@ -133,7 +140,7 @@ pub fn permitted(snapshot: &Snapshot, session: &SessionId, fresh: Option<&Sessio
     if in_use(snapshot, session) || Some(session) == fresh {
         return Err(Problem::new(
             Kind::Refused,
-            format!("session {session} is in use: it is not revoked"),
+            format!("session {session} is in use and cannot be revoked"),
         )
         .hint("sign in again first (windlass login), then revoke the former session"));
     }
@@ -152,13 +159,13 @@ pub fn permitted(snapshot: &Snapshot, session: &SessionId, fresh: Option<&Sessio
     if let Some(problem) = &snapshot.sessions.problem {
         return Err(problem
             .clone()
-            .within(format!("session {session} cannot be looked up")));
+            .within(format!("session {session} could not be checked")));
     }
     Err(Problem::new(
         Kind::NotFound,
-        format!("the store lists no session {session}, and none was recorded here"),
+        format!("no session {session} found on Charmhub or recorded here"),
     )
-    .hint("'windlass credentials' lists the sessions"))
+    .hint("list the sessions: windlass credentials"))
 }
 
 /// Returns the step that revokes `session`.
@@ -192,9 +199,9 @@ pub fn step(snapshot: &Snapshot, session: SessionId, repositories: Vec<GitHubRep
         kind: op.kind().to_owned(),
         target: session.0,
         before: State::text(words),
-        after: State::text("refused by the store from then on"),
+        after: State::text("refused by Charmhub"),
         bytes: None,
-        skip_reason: ended.map(|at| format!("revoked already on {}", at.format("%Y-%m-%d %H:%M UTC")).into()),
+        skip_reason: ended.map(|at| format!("already revoked on {}", at.format("%Y-%m-%d %H:%M UTC")).into()),
         undo: Undo::impossible("a revoked token stays revoked; only a new token replaces it"),
         optional: true,
         op,

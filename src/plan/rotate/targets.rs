@@ -24,11 +24,11 @@ pub fn token(workspace: &Workspace, intent: &RotateIntent) -> Result<Token, Prob
                 Problem::new(
                     Kind::Config,
                     format!(
-                        "workspace {} names no secret to rotate",
+                        "workspace {} has no secrets to rotate",
                         Outside::new(&workspace.name)
                     ),
                 )
-                .hint("add a [[token]] table with its targets, or name them with --target OWNER/NAME:SECRET")
+                .hint("add a [[token]] table with targets, or pass --target OWNER/NAME:SECRET")
             })
             .and_then(|token| with_value(token, intent));
     }
@@ -40,7 +40,7 @@ pub fn token(workspace: &Workspace, intent: &RotateIntent) -> Result<Token, Prob
     kinds.dedup();
     if kinds.len() > 1 {
         return Err(
-            Problem::new(Kind::Usage, "these targets hold different sorts of credentials")
+            Problem::new(Kind::Usage, "these targets hold different kinds of credentials")
                 .hint("rotate one credential at a time"),
         );
     }
@@ -83,9 +83,9 @@ fn with_value(mut token: Token, intent: &RotateIntent) -> Result<Token, Problem>
         if !token.targets.contains(target) {
             return Err(Problem::new(
                 Kind::Usage,
-                format!("this rotation does not set {target}: it cannot be left out"),
+                format!("{target} is not a target of this rotation, so it cannot be left out"),
             )
-            .hint("'windlass plan rotate' lists the secrets that it sets"));
+            .hint("list the secrets it sets: windlass plan rotate"));
         }
     }
     if !intent.without.is_empty() {
@@ -93,31 +93,31 @@ fn with_value(mut token: Token, intent: &RotateIntent) -> Result<Token, Problem>
         if token.targets.is_empty() {
             return Err(Problem::new(
                 Kind::Usage,
-                "every secret is left out: there is nothing to rotate",
+                "every secret is left out, so there is nothing to rotate",
             )
-            .hint("leave one --without out"));
+            .hint("remove one --without"));
         }
     }
     if token.targets.is_empty() {
         return Err(Problem::new(Kind::Config, "the workspace's token has no targets")
-            .hint("name them in its [[token]] table, or with --target OWNER/NAME:SECRET"));
+            .hint("add targets to its [[token]] table, or pass --target OWNER/NAME:SECRET"));
     }
     if token.kind != TokenKind::Charmhub && intent.brought.is_none() {
         return Err(Problem::new(
             Kind::Usage,
             format!(
-                "only Charmhub tokens are made here: {} needs its new value",
+                "windlass creates only Charmhub tokens; {} needs its new value",
                 names(&token.targets)
             ),
         )
-        .hint("give it with --token-file FILE, or --token-file - to pipe it in"));
+        .hint("pass it with --token-file FILE, or pipe it to --token-file -"));
     }
     if intent.brought.is_some() && intent.ttl.is_some() {
         return Err(Problem::new(
             Kind::Usage,
-            "--ttl is for a token that is made, not for one that is brought",
+            "--ttl applies to a token that windlass creates, not to one from a file",
         )
-        .hint("leave --ttl out"));
+        .hint("omit --ttl"));
     }
     Ok(token)
 }
@@ -147,15 +147,15 @@ fn known(workspace: &Workspace, target: &SecretTarget) -> Result<(), Problem> {
     Err(Problem::new(
         Kind::Usage,
         format!(
-            "workspace {} knows no repository {repository}",
+            "repository {repository} is not in workspace {}",
             Outside::new(&workspace.name)
         ),
     )
-    .hint("check its spelling, or name it in the workspace file"))
+    .hint("check its spelling, or add it to the workspace file"))
 }
 
 /// What a refusal of the whole rotation leaves.
-pub(super) const UNCHANGED: &str = "nothing was changed and no token was made";
+pub(super) const UNCHANGED: &str = "nothing was changed and no token was created";
 
 /// What every target's repository answered; all refusals together.
 pub fn probed<'s>(
@@ -196,7 +196,7 @@ pub fn probed<'s>(
         without,
         ..intent.clone()
     };
-    Err(problem.hint(format!("leave out what is refused: {}", others.command())))
+    Err(problem.hint(format!("leave out the refused secrets: {}", others.command())))
 }
 
 /// Returns the targets of `intent` that are refused while others are not: without them it can be
@@ -254,7 +254,7 @@ impl<'f> Barrier<'f> {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::Renamed(_) => {
-                "make sure that it is still yours, then write its new name into the workspace file"
+                "check that it is still yours, then write its new name into the workspace file"
             }
             Self::NotWritable => {
                 "use a token with push access to it and the scope repo (fine-grained: Secrets, read and write)"
@@ -275,7 +275,7 @@ fn writable<'s>(snapshot: &'s Snapshot, target: &SecretTarget) -> Result<&'s Rep
         return Ok(facts);
     };
     let problem = match &barrier {
-        Barrier::Renamed(now) => Problem::new(Kind::Config, format!("{repository} is called {now} now")),
+        Barrier::Renamed(now) => Problem::new(Kind::Config, format!("{repository} was renamed to {now}")),
         Barrier::NotWritable => Problem::new(
             Kind::Credentials,
             format!("the GitHub token may not write to {repository}"),

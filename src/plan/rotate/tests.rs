@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::plan;
 use crate::config::Workspace;
-use crate::domain::credential::{CredentialFacts, ExpiryFrom, PackageScope};
+use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom, PackageScope};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SealedRotation, SecretFacts, SessionFacts};
 use crate::domain::{
     Fingerprint, Hint, KeyId, Kind, Lineage, Observed, Outside, Problem, SecretTarget, SessionId, Snapshot,
@@ -78,6 +78,8 @@ fn credential(kind: &str, scopes: &[&str]) -> CredentialFacts {
         packages: None,
         channels: None,
         session: None,
+        origin: CredentialOrigin::Other,
+        token_kind: None,
         remarks: Vec::new(),
         rewrite: None,
     }
@@ -306,10 +308,10 @@ fn every_refusal_of_the_probe_is_named_at_once() {
     let problem = refused(&snapshot, &RotateIntent::default());
     let text = whole(&problem);
     for part in [
-        "finos/legend-juju-bundle is called finos/moved now",
+        "finos/legend-juju-bundle was renamed to finos/moved",
         "the GitHub token may not write to finos/legend-juju-db-operator",
         studio,
-        "nothing was changed and no token was made",
+        "nothing was changed and no token was created",
     ] {
         assert!(text.contains(part), "{part} is not in: {text}");
     }
@@ -419,7 +421,7 @@ fn a_brought_token_that_will_do_is_put_in_place_without_a_sign_in() {
     let plan = planned(&snapshot, &bringing("new"));
     assert!(plan.sign_in().is_none());
     assert_eq!(ids(&plan, false).len(), 9);
-    assert!(warned(&plan, "ends soon"), "{:?}", plan.warnings);
+    assert!(warned(&plan, "expires soon"), "{:?}", plan.warnings);
 
     for target in targets() {
         wrote(&mut snapshot, &target, "new", None, 1);
@@ -457,7 +459,7 @@ fn seals_of_a_token_that_is_over_or_of_other_targets_are_not_sent() {
         "{:?}",
         plan.warnings
     );
-    assert!(warned(&plan, "a new token is needed for all targets"));
+    assert!(warned(&plan, "all targets need a new token"));
 
     let mut ended = snapshot.clone();
     ended.sessions = Observed::read(vec![listed("s2", Some(ago(1)))], now());
@@ -484,7 +486,7 @@ fn recorded_sessions_are_ended_but_never_the_one_in_use_or_one_that_has_ended() 
     snapshot.sessions = Observed::read(vec![listed("s1", None), listed("s3", Some(ago(1)))], now());
     let plan = planned(&snapshot, &revoking(Revoked::Recorded));
     assert_eq!(revoked(&plan), ["s1"]);
-    assert!(warned(&plan, "session s2 is the one windlass itself uses"));
+    assert!(warned(&plan, "session s2 is used by windlass itself"));
     assert!(plan.steps.last().unwrap().optional);
 
     // Sessions of other targets are not affected by this rotation.
@@ -509,7 +511,11 @@ fn a_session_whose_token_stays_in_another_target_is_not_ended() {
     };
     let plan = planned(&snapshot, &intent);
     assert_eq!(revoked(&plan), Vec::<&str>::new());
-    assert!(warned(&plan, "session s1 is not revoked"), "{:?}", plan.warnings);
+    assert!(
+        warned(&plan, "session s1, which is not revoked"),
+        "{:?}",
+        plan.warnings
+    );
 }
 
 #[test]
@@ -567,7 +573,7 @@ fn a_lost_token_is_offered_for_its_end() {
     snapshot.sessions = Observed::read(vec![listed("lost", None)], now());
     assert!(warned(
         &planned(&snapshot, &RotateIntent::default()),
-        "end it with --revoke lost"
+        "revoke it with --revoke lost"
     ));
     let plan = planned(&snapshot, &revoking(Revoked::Session(session("lost"))));
     assert!(!warned(&plan, "--revoke lost"));

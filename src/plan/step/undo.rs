@@ -107,8 +107,8 @@ mod tests {
     fn a_journal_keeps_the_variant_and_reads_bare_sentences() {
         for (undo, sentence) in [
             (
-                Undo::impossible("the store keeps tracks"),
-                "cannot be undone: the store keeps tracks",
+                Undo::impossible("Charmhub keeps tracks"),
+                "cannot be undone: Charmhub keeps tracks",
             ),
             (Undo::needless("it only reads"), "nothing to undo: it only reads"),
             (

@@ -154,16 +154,16 @@ fn an_image_packed_otherwise_is_the_revision_that_has_its_config() {
     assert!(plan.nothing_to_do());
     assert_eq!(plan.bytes(), 0);
     let reason = plan.steps[1].skip_reason.as_ref().unwrap().as_str();
-    assert_eq!(reason, "revision 31 of engine-image holds this image already");
+    assert_eq!(reason, "revision 31 of engine-image already holds this image");
     let said = plan.warnings[0].as_str();
-    assert!(said.starts_with("no revision is created: revision 31"), "{said}");
+    assert!(said.starts_with("no new revision: revision 31"), "{said}");
     assert!(said.contains(&digest("packed otherwise").to_string()), "{said}");
 
     // The revision that names exactly this manifest comes first, even if it is older.
     holding(&mut world, 5, "index", &[amd64], &["amd64"]);
     let plan = made(world, image(&["linux/amd64"]), from()).unwrap();
     let reason = plan.steps[1].skip_reason.as_ref().unwrap().as_str();
-    assert_eq!(reason, "revision 5 of engine-image holds this image already");
+    assert_eq!(reason, "revision 5 of engine-image already holds this image");
     assert_eq!(plan.warnings, []);
 }
 

@@ -98,7 +98,7 @@ pub fn findings(repository: &GitHubRepository, file: &WorkflowFile, now: DateTim
         all.push(Finding::new(
             Fault::Unreadable,
             problem.to_string(),
-            "mend the file: GitHub refuses to run a workflow that it cannot read",
+            "correct the file: GitHub refuses to run a workflow that it cannot parse",
         ));
     }
     all.extend(runners(file, now));
@@ -111,12 +111,10 @@ pub fn findings(repository: &GitHubRepository, file: &WorkflowFile, now: DateTim
 /// Returns the problem that a workflow is disabled, if `state` is such a state.
 pub fn disabled(repository: &GitHubRepository, file: &str, state: &str) -> Option<Finding> {
     let why = match state {
-        "disabled_inactivity" => {
-            "GitHub has disabled it, because nothing happened in the repository for 60 days"
-        }
-        "disabled_manually" => "somebody has disabled it",
-        "disabled_fork" => "it is disabled, because the repository is a fork",
-        state if state.starts_with("disabled") => "it is disabled",
+        "disabled_inactivity" => "disabled by GitHub after 60 days without activity in the repository",
+        "disabled_manually" => "disabled manually",
+        "disabled_fork" => "disabled, because the repository is a fork",
+        state if state.starts_with("disabled") => "disabled",
         _ => return None,
     };
     Some(Finding::new(
@@ -157,7 +155,7 @@ fn runners(file: &WorkflowFile, now: DateTime<Utc>) -> Option<Finding> {
                 .iter()
                 .all(|labels| removed_image(labels, now).is_some())
     };
-    let remedy = "write 'runs-on: ubuntu-24.04' into the file, or ubuntu-latest";
+    let remedy = "write 'runs-on: ubuntu-24.04' or ubuntu-latest in the file";
     if let Some((job, (name, day))) = file.jobs.iter().find_map(|job| Some((job, gone(job)?))) {
         let fault = if file.jobs.iter().all(every) {
             Fault::CannotRun
@@ -165,7 +163,8 @@ fn runners(file: &WorkflowFile, now: DateTime<Utc>) -> Option<Finding> {
             Fault::RunnerGone
         };
         let text = format!(
-            "its job {} asks for the runner image {name}, which GitHub removed on {day}: it never starts",
+            "its job {} uses the runner image {name}, which GitHub removed on {day}: it never \
+            starts",
             job.id
         );
         return Some(Finding::new(fault, text, remedy));
@@ -209,7 +208,7 @@ fn charmcraft(file: &WorkflowFile) -> Option<Finding> {
         .find(|line| !pinned(line))?;
     Some(Finding::new(
         Fault::CharmcraftUnpinned,
-        format!("'{line}' takes whatever charmcraft is newest; since 4.0 it packs no bundles"),
+        format!("'{line}' installs the newest charmcraft, which packs no bundles since 4.0"),
         "pin it: sudo snap install charmcraft --classic --channel=3.x/stable",
     ))
 }
@@ -234,9 +233,9 @@ fn moving(file: &WorkflowFile) -> Option<Finding> {
     Some(Finding::new(
         Fault::ActionsMove,
         format!(
-            "it runs whatever is on a branch of others that day: {}",
+            "it uses actions of others at a branch, which can change any day: {}",
             names.join(", ")
         ),
-        "name a version or, better, a commit: uses: OWNER/NAME@COMMIT",
+        "pin a version or, better, a commit: uses: OWNER/NAME@COMMIT",
     ))
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::lint::{Fault, findings};
 use super::*;
 use crate::domain::Observed;
-use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom, GitHubTokenKind};
 use crate::domain::workflow::{JobRun, WorkflowJob};
 
 const REPOSITORY: &str = "finos/legend-juju-bundle";
@@ -82,7 +82,7 @@ fn run(id: u64, status: &str, conclusion: Option<&str>) -> WorkflowRun {
     }
 }
 
-fn token(sort: &str, scopes: &[&str]) -> CredentialFacts {
+fn token(kind: GitHubTokenKind, scopes: &[&str]) -> CredentialFacts {
     CredentialFacts {
         name: "GitHub token".into(),
         kind: "github".into(),
@@ -94,7 +94,9 @@ fn token(sort: &str, scopes: &[&str]) -> CredentialFacts {
         packages: None,
         channels: None,
         session: None,
-        remarks: vec![sort.into()],
+        origin: CredentialOrigin::Other,
+        token_kind: Some(kind),
+        remarks: Vec::new(),
         rewrite: None,
     }
 }
@@ -108,7 +110,7 @@ fn snapshot(file: WorkflowFile, runs: Vec<WorkflowRun>) -> Snapshot {
     };
     Snapshot {
         taken_at: now(),
-        github: Observed::read(token("classic token", &["repo", "workflow"]), now()),
+        github: Observed::read(token(GitHubTokenKind::Classic, &["repo", "workflow"]), now()),
         workflows: [(repository(), Observed::read(seen, now()))].into(),
         ..Snapshot::default()
     }
@@ -186,8 +188,8 @@ fn every_wrong_input_is_named() {
     assert_eq!(
         causes,
         [
-            "reelase: there is no such input",
-            "release: it is required",
+            "reelase: unknown input",
+            "release: a value is required",
             "risk: it must be one of edge, stable",
             "dry: it must be true or false",
             "days: it must be a number",
@@ -305,7 +307,7 @@ fn charmcraft_counts_as_pinned_on_a_track_of_its_own_only() {
 fn a_token_that_may_not_is_refused_before_anything() {
     let intent = start("create_release.yaml", &[("release", "2025-01-27")]);
     let mut seen = snapshot(file(), Vec::new());
-    seen.github = Observed::read(token("classic token", &["workflow"]), now());
+    seen.github = Observed::read(token(GitHubTokenKind::Classic, &["workflow"]), now());
     let problem = refusal(&seen, &intent);
     assert_eq!(problem.kind.exit_code(), 4);
     assert!(problem.summary.as_str().contains("scope repo"), "{problem}");
@@ -316,7 +318,7 @@ fn a_token_that_may_not_is_refused_before_anything() {
     seen.github = Observed::failed(Problem::new(Kind::NotFound, "no GitHub token is set"));
     assert_eq!(refusal(&seen, &intent).kind, Kind::Credentials);
     // GitHub does not list the permissions of these tokens.
-    seen.github = Observed::read(token("fine-grained or app token", &[]), now());
+    seen.github = Observed::read(token(GitHubTokenKind::FineGrained, &[]), now());
     assert!(plan(&workspace(), &seen, &intent).is_ok());
     let workflows = seen.workflows.get_mut(&repository()).unwrap();
     workflows.value.as_mut().unwrap().writable = Some(false);

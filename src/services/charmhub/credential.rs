@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::NEW_TOKEN;
 use crate::config::file;
+use crate::domain::credential::CredentialOrigin;
 use crate::domain::{Kind, Outside, Problem, Remedy};
 
 /// Holds a token for the store and its source.
@@ -21,6 +22,7 @@ use crate::domain::{Kind, Outside, Problem, Remedy};
 pub struct StoreToken {
     secret: SecretString,
     source: Outside,
+    origin: CredentialOrigin,
     /// The command that rewrites it, if it was found in the wrapped form.
     rewrite: Option<String>,
 }
@@ -111,6 +113,7 @@ impl StoreToken {
         Self {
             secret: token,
             source: Outside::new(source),
+            origin: CredentialOrigin::Other,
             rewrite: None,
         }
     }
@@ -127,7 +130,8 @@ impl StoreToken {
     pub fn from_variable(value: &str) -> Result<Self, Problem> {
         let Some(path) = value.strip_prefix('@') else {
             let command = || format!("export CHARMCRAFT_AUTH=$(printf %s \"$CHARMCRAFT_AUTH\" | {REWRITE})");
-            return Self::from_export(value, "CHARMCRAFT_AUTH").map(|token| token.rewritten_by(command));
+            return Self::from_export(value, "CHARMCRAFT_AUTH")
+                .map(|token| token.found_in(CredentialOrigin::Variable).rewritten_by(command));
         };
         let shown = Outside::capped(path, 200);
         let text = file::text_within(path.as_ref(), file::SMALL).map_err(|error| {
@@ -147,7 +151,19 @@ impl StoreToken {
             let new = format!("{file}.new");
             format!("(umask 077; < {file} {REWRITE} > {new} && test -s {new} && mv {new} {file})")
         };
-        Self::from_export(&text, &format!("the file {shown}")).map(|token| token.rewritten_by(command))
+        Self::from_export(&text, &format!("the file {shown}"))
+            .map(|token| token.found_in(CredentialOrigin::Variable).rewritten_by(command))
+    }
+
+    /// Sets where the token was found.
+    pub const fn found_in(mut self, origin: CredentialOrigin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// Returns where the token was found, for decisions.
+    pub const fn origin(&self) -> CredentialOrigin {
+        self.origin
     }
 
     /// Sets the command that rewrites a token found in the wrapped form.
@@ -313,6 +329,19 @@ mod tests {
 
     fn export() -> String {
         encoded(TOKEN)
+    }
+
+    #[test]
+    fn a_token_keeps_where_it_was_found_as_a_type() {
+        let plain = StoreToken::from_export(&export(), "CHARMCRAFT_AUTH, says the text").unwrap();
+        assert_eq!(plain.origin(), CredentialOrigin::Other);
+        let variable = StoreToken::from_variable(&export()).unwrap();
+        assert_eq!(variable.origin(), CredentialOrigin::Variable);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("export");
+        std::fs::write(&path, export()).unwrap();
+        let named = StoreToken::from_variable(&format!("@{}", path.display())).unwrap();
+        assert_eq!(named.origin(), CredentialOrigin::Variable);
     }
 
     #[test]

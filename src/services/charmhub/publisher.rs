@@ -115,6 +115,8 @@ impl Publisher {
             packages: None,
             channels: None,
             session: caveats.session_id.as_deref().map(crate::domain::SessionId::new),
+            origin: self.token.origin(),
+            token_kind: None,
             remarks: Vec::new(),
             rewrite: self.token.rewrite().map(Outside::new),
         }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::problem::{Sso, sso};
 use super::{GitHub, Reply, VERSION};
-use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom, GitHubTokenKind};
 use crate::domain::{Kind, Outside, Problem};
 use crate::services::charmhub::at;
 
@@ -119,10 +119,10 @@ impl GitHub {
         let expires_at = reply
             .header("github-authentication-token-expiration")
             .and_then(expiration);
-        let sort = if scopes.is_some() {
-            "classic token"
+        let (kind, sort) = if scopes.is_some() {
+            (GitHubTokenKind::Classic, "classic token")
         } else {
-            "fine-grained or app token"
+            (GitHubTokenKind::FineGrained, "fine-grained or app token")
         };
         let remarks = [Outside::new(sort)].into_iter().chain(partial(reply)).collect();
         Ok(CredentialFacts {
@@ -146,6 +146,8 @@ impl GitHub {
             packages: None,
             channels: None,
             session: None,
+            origin: CredentialOrigin::Other,
+            token_kind: Some(kind),
             remarks,
             rewrite: None,
         })

@@ -416,6 +416,7 @@ async fn accounts_tell_the_kind_of_token_and_what_lists_leave_out() {
     let facts = github.account().await.unwrap();
     assert_eq!(facts.scopes, [Outside::new("repo"), Outside::new("workflow")]);
     assert_eq!(facts.remarks[0].as_str(), "classic token");
+    assert!(facts.is_classic());
     let left_out = github.left_out().await;
     assert!(left_out[0].as_str().contains("21955855"), "{left_out:?}");
 
@@ -427,6 +428,7 @@ async fn accounts_tell_the_kind_of_token_and_what_lists_leave_out() {
     let token = SecretString::from("other-token");
     let facts = server.github(None).account_of(&token, "a file").await.unwrap();
     assert_eq!(facts.remarks, [Outside::new("fine-grained or app token")]);
+    assert!(!facts.is_classic());
     assert_eq!(facts.source.as_str(), "a file");
     assert_eq!(
         facts.expires_at.unwrap().to_rfc3339(),

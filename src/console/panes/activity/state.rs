@@ -42,7 +42,7 @@ impl Keyed for Row {
     fn sort_columns() -> &'static [SortColumn] {
         const {
             &[
-                SortColumn::newest("begun"),
+                SortColumn::newest("started"),
                 SortColumn::words("state"),
                 SortColumn::words("title"),
             ]

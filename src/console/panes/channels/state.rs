@@ -311,7 +311,7 @@ fn closed(snapshot: &Snapshot, row: &Row) -> Vec<Line> {
             continue;
         }
         let text = match followed(rows, &channel) {
-            Some(other) => format!("closed: followers are served {other}"),
+            Some(other) => format!("closed: followers get {other}"),
             None => "closed".to_owned(),
         };
         lines.push(Line::of(&channel.to_string(), text, Tone::Dim));
@@ -359,7 +359,7 @@ pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateT
             let Some(revision) = attached.revision else {
                 lines.push(Line::of(
                     attached.name.as_str(),
-                    "nothing attached".to_owned(),
+                    "not attached".to_owned(),
                     Tone::Dim,
                 ));
                 continue;

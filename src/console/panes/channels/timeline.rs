@@ -67,13 +67,13 @@ pub fn lines(
     let lanes = lanes(snapshot, runs, row);
     let all = || lanes.iter().flat_map(|lane| &lane.changes);
     let Some(first) = all().map(|change| change.at.time()).min() else {
-        let text = "no change is known: the journal has no run on these channels, and the store serves nothing there";
+        let text = "no changes: the journal has no run on these channels, and Charmhub serves nothing there";
         return vec![Line::heading("Changes"), Line::text(text, Tone::Dim)];
     };
     let several_bases = lanes.iter().any(|lane| lane.base != lanes[0].base);
-    let mut lines = vec![Line::heading("Changes known from the journal and the store")];
+    let mut lines = vec![Line::heading("Changes recorded in the journal and by Charmhub")];
     if all().all(|change| matches!(change.by, ChangedBy::OutsideWindlass)) {
-        let text = "based on what the store serves now: the journal has no run on these channels, so what they served before is not known";
+        let text = "from the current state of Charmhub: the journal has no run on these channels, so their earlier state is unknown";
         lines.push(Line::text(text, Tone::Dim));
     }
     let label = |name: &str| Line::of(name, "", Tone::Dim).label;
@@ -103,7 +103,7 @@ pub fn lines(
         lines.push(sentence(look, &lane.name(several_bases), change, now));
     }
     if listed.len() > LISTED {
-        let text = format!("and {} before", listed.len() - LISTED);
+        let text = format!("and {} earlier", listed.len() - LISTED);
         lines.push(Line::text(text, Tone::Dim));
     }
     lines
@@ -186,7 +186,7 @@ fn sentence(look: &Look, name: &str, change: &RowChange, now: DateTime<Utc>) -> 
     let doubt = if change.certain {
         ""
     } else {
-        " (perhaps: the answer was lost)"
+        " (uncertain: no response received)"
     };
     let by = match &change.by {
         ChangedBy::Run(run, actor) => format!("by {actor}, run {run}"),
@@ -194,7 +194,7 @@ fn sentence(look: &Look, name: &str, change: &RowChange, now: DateTime<Utc>) -> 
     };
     let (when, at) = match change.at {
         ChangedAt::At(at) => ("", at),
-        ChangedAt::By(at) => ("not later than ", at),
+        ChangedAt::By(at) => ("no later than ", at),
     };
     let text = format!(
         "{what}  {when}{} UTC ({}) {by}{doubt}",
@@ -281,7 +281,7 @@ mod tests {
         assert!(
             sentence(&ASCII, "edge", &doubtful, at(1))
                 .text
-                .contains("perhaps")
+                .contains("uncertain")
         );
     }
 
@@ -292,7 +292,7 @@ mod tests {
         other.at = ChangedAt::By(at(0));
         let text = sentence(&ASCII, "edge", &other, at(1)).text;
         assert!(
-            text.starts_with("closed  not later than 1970-01-01 00:00 UTC"),
+            text.starts_with("closed  no later than 1970-01-01 00:00 UTC"),
             "{text}"
         );
         assert!(text.ends_with("changed outside windlass"), "{text}");

@@ -16,7 +16,7 @@ use crate::domain::{ResourceName, Snapshot};
 pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateTime<Utc>) -> Vec<Line> {
     let mut lines = Vec::new();
     let Some(observed) = snapshot.charms.get(&row.charm) else {
-        return vec![Line::text("nobody has looked yet", Tone::Dim)];
+        return vec![Line::text("not loaded yet", Tone::Dim)];
     };
     if let Some(problem) = &observed.problem {
         lines.extend(Line::problem(problem));
@@ -26,7 +26,7 @@ pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateT
         return lines;
     };
     lines.extend(selected_revision(facts, row));
-    lines.push(Line::of("store id", facts.id.clone(), Tone::Dim));
+    lines.push(Line::of("charm ID", facts.id.clone(), Tone::Dim));
     let tracks: Vec<_> = facts.tracks.iter().map(ToString::to_string).collect();
     lines.push(Line::of("tracks", tracks.join(" "), Tone::Plain));
     if let Some(charm) = workspace.charm(&row.charm) {
@@ -116,13 +116,13 @@ fn content(
     let Some(behind) = seen.and_then(|seen| seen.value.as_ref()) else {
         let why = seen.and_then(|seen| seen.problem.as_ref());
         return vec![match why {
-            Some(problem) => Line::of("  digest", format!("not known: {}", problem.summary), Tone::Warn),
-            None => Line::of("  digest", "not looked at yet", Tone::Dim),
+            Some(problem) => Line::of("  digest", format!("unknown: {}", problem.summary), Tone::Warn),
+            None => Line::of("  digest", "not read yet", Tone::Dim),
         }];
     };
     let mut lines = vec![Line::of("  digest", behind.digest.to_string(), Tone::Plain)];
     match behind.config_digests.as_slice() {
-        [] => lines.push(Line::of("  config", "the registry could not tell", Tone::Dim)),
+        [] => lines.push(Line::of("  config", "not available", Tone::Dim)),
         all => lines.extend(
             all.iter()
                 .map(|config| Line::of("  config", config.to_string(), Tone::Dim)),

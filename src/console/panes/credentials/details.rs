@@ -26,9 +26,9 @@ pub fn details(
     match row {
         Row::Credential { credential, .. } => (
             credential.facts.name.to_string(),
-            of_credential(snapshot, credential, now),
+            of_credential(keymap, snapshot, credential, now),
         ),
-        Row::Trouble { problem, .. } => ("What is wrong".to_owned(), Line::problem(problem)),
+        Row::Trouble { problem, .. } => ("Problem".to_owned(), Line::problem(problem)),
         Row::Group {
             key, title, words, ..
         } => {
@@ -50,29 +50,21 @@ pub fn details(
 fn meaning(key: &str) -> Vec<Line> {
     if key != "secrets" {
         return vec![Line::text(
-            "A session is one token that the store minted. Select one and revoke it to end it: its token is refused from then on.",
+            "A session is one token that Charmhub issued. Revoke a session to make Charmhub refuse \
+            its token.",
             Tone::Plain,
         )];
     }
     [
-        (
-            Lineage::Current,
-            "the value that the last rotation from here wrote",
-        ),
+        (Lineage::Current, "the value that the last windlass rotation set"),
         (
             Lineage::Older,
-            "a value from here, but a newer one was written elsewhere",
+            "a windlass value; a newer one was set in other secrets",
         ),
-        (
-            Lineage::Revoked,
-            "set by windlass; the store has revoked its token",
-        ),
+        (Lineage::Revoked, "set by windlass; its token is revoked"),
         (Lineage::Expired, "set by windlass; its token has expired"),
-        (
-            Lineage::Foreign,
-            "not set by windlass, since windlass set it last",
-        ),
-        (Lineage::Absent, "there is no such secret"),
+        (Lineage::Foreign, "set by something else after windlass set it"),
+        (Lineage::Absent, "the secret is not set"),
         (Lineage::Unknown, "not set by windlass, or could not be read"),
     ]
     .into_iter()
@@ -88,10 +80,10 @@ fn joined(texts: &[Outside]) -> String {
 /// Returns the source of the expiry.
 pub const fn said_by(from: ExpiryFrom) -> &'static str {
     match from {
-        ExpiryFrom::Caveat => "says the token",
-        ExpiryFrom::Service => "says the service",
-        ExpiryFrom::Ledger => "by our own record",
-        ExpiryFrom::Unknown => "nobody says when",
+        ExpiryFrom::Caveat => "from the token",
+        ExpiryFrom::Service => "from the service",
+        ExpiryFrom::Ledger => "recorded by windlass",
+        ExpiryFrom::Unknown => "unknown",
     }
 }
 
@@ -101,7 +93,7 @@ fn end_line(credential: &Credential, now: DateTime<Utc>) -> Line {
         return Line::of("revoked", format!("{} UTC", words::minute(at)), Tone::Bad);
     }
     let Some(end) = facts.expires_at else {
-        return Line::of("ends", said_by(ExpiryFrom::Unknown), Tone::Dim);
+        return Line::of("expires", said_by(ExpiryFrom::Unknown), Tone::Dim);
     };
     let warning = alarm_words(credential.alarm(now)).map_or_else(String::new, |word| format!(" - {word}"));
     let text = format!(
@@ -110,10 +102,15 @@ fn end_line(credential: &Credential, now: DateTime<Utc>) -> Line {
         words::remaining(now, end),
         said_by(facts.expires_from)
     );
-    Line::of("ends", text, tone(credential, now))
+    Line::of("expires", text, tone(credential, now))
 }
 
-fn of_credential(snapshot: &Snapshot, credential: &Credential, now: DateTime<Utc>) -> Vec<Line> {
+fn of_credential(
+    keymap: &Keymap,
+    snapshot: &Snapshot,
+    credential: &Credential,
+    now: DateTime<Utc>,
+) -> Vec<Line> {
     let facts = &credential.facts;
     let mut lines = Vec::new();
     let mut put = |label: &str, text: String| {
@@ -158,7 +155,7 @@ fn of_credential(snapshot: &Snapshot, credential: &Credential, now: DateTime<Utc
             .as_ref()
             .map_or_else(String::new, ToString::to_string),
     );
-    put("besides", joined(&facts.remarks));
+    put("notes", joined(&facts.remarks));
     if facts.kind.as_str() != "registry" {
         lines.push(end_line(credential, now));
     }
@@ -181,9 +178,16 @@ fn of_credential(snapshot: &Snapshot, credential: &Credential, now: DateTime<Utc
         lines.push(Line::of(label, names.join(", "), Tone::Plain));
     }
     if credential.alarm(now) > Alarm::None {
+        let in_secrets = matches!(
+            credential.role,
+            CredentialRole::InSecrets(_) | CredentialRole::MaybeInSecrets(_)
+        );
         let what = match facts.kind.as_str() {
-            "charmhub" => "rotate makes a new one for all of its secrets, sign in is for windlass itself",
-            _ => "make a new one where it came from",
+            "charmhub" if in_secrets => {
+                keymap.hint(ActionId::Rotate, "set a new token in all of its secrets")
+            }
+            "charmhub" => keymap.hint(ActionId::SignIn, "sign in again"),
+            _ => "create a new one where this one came from".to_owned(),
         };
         lines.push(Line::of("what to do", what, Tone::Accent));
     }
@@ -203,7 +207,7 @@ fn of_secret(
     let status = &row.status;
     let set = match status.updated_at {
         Some(at) => format!("{} UTC, {}", words::minute(at), words::age(now, at)),
-        None if status.lineage == Lineage::Absent => "it is not set".to_owned(),
+        None if status.lineage == Lineage::Absent => "not set".to_owned(),
         None => "could not be read".to_owned(),
     };
     lines.push(Line::of("last set", set, Tone::Plain));
@@ -213,7 +217,7 @@ fn of_secret(
         super::view::lineage_tone(status.lineage),
     ));
     if let Some(SecretLocation::Organisation(owner)) = &status.location {
-        let text = format!("in the secret of the organisation {owner}");
+        let text = format!("in the organisation secret of {owner}");
         lines.push(Line::of("stored", text, Tone::Plain));
     }
     if let Some(at) = status.revoked_at {
@@ -233,7 +237,7 @@ fn of_secret(
     }
     if let Some(written) = snapshot.written(&row.target) {
         lines.push(Line::of(
-            "from here",
+            "set here",
             format!("{} UTC by run {}", words::minute(written.at), written.run),
             Tone::Plain,
         ));
@@ -242,17 +246,14 @@ fn of_secret(
         }
         if let Some(end) = written.expires_at {
             let text = format!("{} UTC, {}", words::minute(end), words::remaining(now, end));
-            lines.push(Line::of("it ends", text, Tone::Plain));
+            lines.push(Line::of("expires", text, Tone::Plain));
         }
     }
     if let Some(token) = crate::plan::credentials::token_of(workspace, &row.target) {
         let others = token.targets.len().saturating_sub(1);
         lines.push(Line::of(
-            "same value",
-            format!(
-                "wanted in {} besides",
-                words::count(others, "other secret", "other secrets")
-            ),
+            "rotated with",
+            format!("{}", words::count(others, "other secret", "other secrets")),
             Tone::Dim,
         ));
     }
@@ -262,7 +263,7 @@ fn of_secret(
     if status.lineage != Lineage::Current {
         lines.push(Line::of(
             "what to do",
-            keymap.hint(ActionId::Rotate, "writes one new value into all of them"),
+            keymap.hint(ActionId::Rotate, "set one new value in all of them"),
             Tone::Accent,
         ));
     }
@@ -273,14 +274,14 @@ fn of_session(workspace: &Workspace, snapshot: &Snapshot, row: &SessionRow, now:
     let facts = &row.facts;
     let mut lines = vec![
         Line::of(
-            "made by",
+            "created by",
             facts
                 .description
                 .as_ref()
-                .map_or_else(|| "it does not say".to_owned(), ToString::to_string),
+                .map_or_else(|| "no description".to_owned(), ToString::to_string),
             Tone::Plain,
         ),
-        Line::of("state", row.word(), super::view::session_tone(row)),
+        Line::of("state", row.state().word(), super::view::session_tone(row)),
     ];
     for (label, at) in [("since", facts.since), ("revoked", facts.revoked_at)] {
         if let Some(at) = at {
@@ -290,10 +291,13 @@ fn of_session(workspace: &Workspace, snapshot: &Snapshot, row: &SessionRow, now:
     }
     if let Some(until) = facts.until {
         let text = format!("{} UTC, {}", words::minute(until), words::remaining(now, until));
-        lines.push(Line::of("until", text, Tone::Plain));
+        lines.push(Line::of("expires", text, Tone::Plain));
     }
     let holders = holders(workspace, snapshot, &facts.id, now);
-    for (label, targets) in [("its token in", holders.certain), ("maybe in", holders.possible)] {
+    for (label, targets) in [
+        ("token held by", holders.certain),
+        ("may be in", holders.possible),
+    ] {
         let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
         if !names.is_empty() {
             lines.push(Line::of(label, names.join(", "), Tone::Plain));
@@ -301,7 +305,8 @@ fn of_session(workspace: &Workspace, snapshot: &Snapshot, row: &SessionRow, now:
     }
     if row.orphan {
         lines.push(Line::text(
-            "A run of windlass made its token and stopped before it kept it: the token is lost.",
+            "A windlass run created its token but was interrupted before storing it. The token is \
+            lost.",
             Tone::Warn,
         ));
     }

@@ -104,7 +104,7 @@ impl Keyed for Row {
                 "session {} {} {}",
                 row.facts.id,
                 row.facts.description.as_ref().map_or("", Outside::as_str),
-                row.word()
+                row.state().word()
             ),
         }
     }
@@ -161,7 +161,7 @@ impl Keyed for Row {
                 let state = row.status.lineage.as_str().to_owned();
                 (row.target.to_string(), row.status.expires_at, state)
             }
-            Self::Session(row) => (self.text(), row.facts.until, row.word().to_owned()),
+            Self::Session(row) => (self.text(), row.facts.until, row.state().word().to_owned()),
             Self::Trouble { .. } | Self::Group { .. } => return None,
         };
         match column {
@@ -204,19 +204,47 @@ impl Row {
     }
 }
 
+/// The state of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionState {
+    /// Revoked.
+    Revoked,
+    /// Expired.
+    Expired,
+    /// Valid; its token is not known to be stored anywhere.
+    Lost,
+    /// Valid; windlass itself uses its token.
+    InUse,
+    /// Valid.
+    Valid,
+}
+
+impl SessionState {
+    /// Returns its label on screen.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            Self::Lost => "lost token",
+            Self::InUse => "in use here",
+            Self::Valid => "valid",
+        }
+    }
+}
+
 impl SessionRow {
-    /// Returns its state in a word or two.
-    pub const fn word(&self) -> &'static str {
+    /// Returns its state.
+    pub const fn state(&self) -> SessionState {
         if self.facts.revoked_at.is_some() {
-            "revoked"
+            SessionState::Revoked
         } else if self.over {
-            "over"
+            SessionState::Expired
         } else if self.orphan {
-            "lost token"
+            SessionState::Lost
         } else if self.in_use {
-            "in use here"
+            SessionState::InUse
         } else {
-            "valid"
+            SessionState::Valid
         }
     }
 }

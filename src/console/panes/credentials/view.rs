@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::details::said_by;
+use super::state::SessionState;
 use super::{Row, SecretRow, SessionRow};
 use crate::console::Model;
 use crate::console::split::PaneNeed;
@@ -27,7 +28,7 @@ pub const fn standing_words(standing: Standing) -> &'static str {
         Standing::NoCredential => "no credential",
         Standing::Forbidden => "not accepted",
         Standing::Unknown => "unknown",
-        Standing::NotAsked => "not asked yet",
+        Standing::NotAsked => "not read yet",
     }
 }
 
@@ -75,12 +76,10 @@ const fn lineage_glyph(lineage: Lineage) -> Glyph {
 
 /// Returns the tone of a session's state.
 pub const fn session_tone(row: &SessionRow) -> Tone {
-    if row.facts.revoked_at.is_some() || row.over {
-        Tone::Dim
-    } else if row.orphan {
-        Tone::Warn
-    } else {
-        Tone::Plain
+    match row.state() {
+        SessionState::Revoked | SessionState::Expired => Tone::Dim,
+        SessionState::Lost => Tone::Warn,
+        SessionState::InUse | SessionState::Valid => Tone::Plain,
     }
 }
 
@@ -199,7 +198,7 @@ fn columns(model: &Model, width: usize) -> (usize, usize) {
 pub fn heading(model: &Model, width: usize) -> Cells {
     let (name, axis) = columns(model, width.saturating_sub(2));
     let mut cells = Cells::new(width);
-    cells.put("  ends in", name + 2, Tone::Dim);
+    cells.put("  expires in", name + 2, Tone::Dim);
     cells.push(Piece::new(model.panes.axis.scale(axis), Tone::Dim));
     cells
 }
@@ -261,9 +260,9 @@ fn credential_row(
         None => {
             cells.put("", axis, Tone::Plain);
             if facts.source.as_str().is_empty() {
-                "not known".to_owned()
+                "unknown".to_owned()
             } else {
-                "no end told".to_owned()
+                "no expiry".to_owned()
             }
         }
     };
@@ -364,23 +363,24 @@ fn session_row(model: &Model, row: &SessionRow, width: usize, cells: &mut Cells)
     let look = &model.setting.look;
     let facts = &row.facts;
     let who = who(row);
-    let (glyph, tone) = match row.word() {
-        "lost token" => (Glyph::Warning, Tone::Warn),
-        "revoked" | "over" => (Glyph::Stopped, Tone::Dim),
-        _ => (Glyph::Known, session_tone(row)),
+    let tone = session_tone(row);
+    let glyph = match row.state() {
+        SessionState::Lost => Glyph::Warning,
+        SessionState::Revoked | SessionState::Expired => Glyph::Stopped,
+        SessionState::InUse | SessionState::Valid => Glyph::Known,
     };
-    let word = format!("{} {}", look.glyph(glyph), row.word());
+    let word = format!("{} {}", look.glyph(glyph), row.state().word());
     let day = |at: Option<DateTime<Utc>>| at.map_or_else(|| "?".to_owned(), words::day);
     let needed = model.panes.needs.credentials.session;
     if width < WIDE {
         let room = width.saturating_sub(STATE + 11);
-        cells.put(&format!("  {who}"), room, session_tone(row));
+        cells.put(&format!("  {who}"), room, tone);
         cells.put(&word, STATE, tone);
         cells.push(Piece::new(day(facts.until), Tone::Dim));
         return;
     }
     let room = width.saturating_sub(STATE + DAYS).min(needed);
-    cells.put(&format!("  {who}"), room, session_tone(row));
+    cells.put(&format!("  {who}"), room, tone);
     cells.put(&word, STATE, tone);
     cells.push(Piece::new(
         format!("since {}  until {}", day(facts.since), day(facts.until)),

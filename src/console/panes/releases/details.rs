@@ -46,12 +46,12 @@ pub fn details(
     );
     let mut lines = vec![
         Line::of("published", published(snapshot, row), row.label.tone()),
-        Line::of("made", made, Tone::Plain),
+        Line::of("date", made, Tone::Plain),
     ];
     lines.extend(waited);
     if row.held {
-        let lifts = keymap.hint(ActionId::HoldRelease, "lifts the hold");
-        let text = format!("held: no robot publishes it; {lifts}, and so does publishing it by name");
+        let lifts = keymap.hint(ActionId::HoldRelease, "remove the hold");
+        let text = format!("held: 'publish --new' skips it; {lifts}, or publish it by name");
         lines.push(Line::of("hold", text, Tone::Warn));
     }
     lines.extend(branch(workspace, snapshot, &row.name));
@@ -72,18 +72,21 @@ fn published(snapshot: &Snapshot, row: &Row) -> String {
     let marked = markers.is_some_and(|markers| markers.contains(&row.name));
     let word = match row.published {
         Some(Published::Yes) => "yes",
-        Some(Published::Partly) if marked => "partly: its branch is there, not every channel runs it",
-        Some(Published::RolledBack) => "rolled back: its branch is there, no channel runs it",
-        Some(Published::Partly) => "partly: channels run it, its branch is not there",
+        Some(Published::Partly) if marked => {
+            "partly: its branch exists, but not every channel \
+            runs it"
+        }
+        Some(Published::RolledBack) => "rolled back: its branch exists, but no channel runs it",
+        Some(Published::Partly) => "partly: channels run it, but its branch does not exist",
         Some(Published::No) => "no",
-        None => "cannot be told: the branches could not be read",
+        None => "unknown: the branches could not be read",
     };
     let more = match &row.label {
-        Label::New => ", the rule selects it".to_owned(),
-        Label::Twin(other) => format!(", it has the same images as {other}"),
-        Label::Passed => ", the rule takes another release of its month".to_owned(),
+        Label::New => ", selected by the rule".to_owned(),
+        Label::Twin(other) => format!(", same images as {other}"),
+        Label::Passed => ", the rule selects another release of its month".to_owned(),
         Label::Withdrawn => "; withdrawn upstream".to_owned(),
-        Label::Phantom => ", but upstream has no such release".to_owned(),
+        Label::Phantom => ", but missing upstream".to_owned(),
         Label::Published | Label::Partly | Label::RolledBack | Label::Unknown => String::new(),
     };
     format!("{word}{more}")
@@ -96,12 +99,12 @@ fn branch(workspace: &Workspace, snapshot: &Snapshot, release: &ReleaseName) -> 
         None => Line::of("branch", format!("{name}: could not be read"), Tone::Warn),
         Some(markers) if markers.contains(release) => Line::of(
             "branch",
-            format!("{name} is there in {}", bundle.repository),
+            format!("{name} exists in {}", bundle.repository),
             Tone::Good,
         ),
         Some(_) => Line::of(
             "branch",
-            format!("{name} is not there in {}", bundle.repository),
+            format!("{name} does not exist in {}", bundle.repository),
             Tone::Dim,
         ),
     })
@@ -122,8 +125,11 @@ fn bundle(workspace: &Workspace, snapshot: &Snapshot, release: &ReleaseName) -> 
             .get(&bundle.name)
             .is_some_and(|rows| rows.value.is_some());
     let (text, tone) = match open.as_slice() {
-        [] if !known => (format!("{} is not known yet", bundle.name), Tone::Dim),
-        [] => (format!("nothing of {} on track {track}", bundle.name), Tone::Dim),
+        [] if !known => (format!("{} was not read yet", bundle.name), Tone::Dim),
+        [] => (
+            format!("{} has no open channel on track {track}", bundle.name),
+            Tone::Dim,
+        ),
         open => {
             let served: Vec<String> = open
                 .iter()
@@ -154,7 +160,7 @@ fn run_lines(runs: &[RunRecord], release: &ReleaseName, now: DateTime<Utc>, line
     lines.push(Line::blank());
     lines.push(Line::heading("Runs"));
     if about.is_empty() {
-        let text = "none of this journal: if it was published, then not from here";
+        let text = "none in this journal";
         lines.push(Line::text(text, Tone::Dim));
     }
     for (verb, run) in about.iter().take(RUNS) {
@@ -170,7 +176,7 @@ fn run_lines(runs: &[RunRecord], release: &ReleaseName, now: DateTime<Utc>, line
         lines.push(Line::of(verb, text, tone));
     }
     if about.len() > RUNS {
-        let text = format!("and {} before", about.len() - RUNS);
+        let text = format!("and {} earlier", about.len() - RUNS);
         lines.push(Line::text(text, Tone::Dim));
     }
 }
@@ -206,7 +212,7 @@ fn channel_lines(workspace: &Workspace, snapshot: &Snapshot, release: &ReleaseNa
     for charm in workspace.fed_charms() {
         let first = all.len();
         if snapshot.rows(&charm.name).is_empty() {
-            all.push(served("not known yet", "", "", Tone::Dim));
+            all.push(served("not read yet", "", "", Tone::Dim));
         }
         for channel in channels(workspace, snapshot, charm, release, track.as_ref()) {
             all.extend(serving(workspace, snapshot, charm, release, &channel));
@@ -301,7 +307,7 @@ fn serving(
         let (verdict, tone) = match names.first() {
             _ if names.contains(release) => ("runs it".to_owned(), Tone::Good),
             Some(other) => (format!("runs {other}"), Tone::Plain),
-            None => ("runs another".to_owned(), Tone::Dim),
+            None => ("runs another image".to_owned(), Tone::Dim),
         };
         let mut what = Serving::of(row).to_string();
         if names.contains(release) {
@@ -345,7 +351,10 @@ fn image_lines(workspace: &Workspace, snapshot: &Snapshot, release: &Release, li
         let known = resolved.and_then(|r| r.value.as_ref());
         let mut text = format!("{}:{}", Outside::new(image), Outside::new(tag));
         if let Some(charm) = fed {
-            text.push_str(&format!("  feeds {}", short_name(workspace, charm.name.as_str())));
+            text.push_str(&format!(
+                "  used by {}",
+                short_name(workspace, charm.name.as_str())
+            ));
         }
         let tone = if fed.is_some() { Tone::Plain } else { Tone::Dim };
         lines.push(Line::text(text, tone));

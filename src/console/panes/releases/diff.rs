@@ -30,7 +30,7 @@ pub fn pair(model: &Model) -> Option<(ReleaseName, ReleaseName)> {
 pub fn show_diff(model: &mut Model, from: &ReleaseName, to: &ReleaseName) {
     let known = |name: &ReleaseName| model.snapshot.release(name);
     let (Some(a), Some(b)) = (known(from), known(to)) else {
-        return model.refuse("the manifest of one of the two is not known");
+        return model.refuse("the manifest of a marked release could not be read");
     };
     let lines = lines(model, a, b);
     let mut text = Text::new(format!("Releases {from} and {to}"), lines);

@@ -75,8 +75,8 @@ impl Keyed for Row {
         const {
             &[
                 SortColumn::newest("release"),
-                SortColumn::words("standing"),
-                SortColumn::newest("made"),
+                SortColumn::words("status"),
+                SortColumn::newest("date"),
             ]
         }
     }
@@ -129,7 +129,7 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
         .map(|release| row(&given, release, warm))
         .collect();
     rows.extend(evidence::phantoms(snapshot).into_iter().map(|name| Row {
-        warnings: vec![Outside::new("a marker branch exists, but no release upstream")],
+        warnings: vec![Outside::new("marker branch without an upstream release")],
         held: held(snapshot, &name),
         name,
         label: Label::Phantom,

@@ -143,8 +143,8 @@ pub fn heading(model: &Model, width: usize) -> Cells {
     let (standing, tags) = widths(model, width.saturating_sub(2));
     let mut cells = Cells::new(width);
     cells.put("  release", NAME + 2, Tone::Dim);
-    cells.put("standing", standing, Tone::Dim);
-    cells.put("made", MADE, Tone::Dim);
+    cells.put("status", standing, Tone::Dim);
+    cells.put("date", MADE, Tone::Dim);
     for (name, columns) in tagged(model).zip(tags) {
         cells.put(name, columns, Tone::Dim);
     }
@@ -177,8 +177,8 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
 /// Returns the text shown without rows.
 pub fn empty(model: &Model) -> &'static str {
     if model.workspace().upstream.is_none() {
-        "this workspace names no upstream"
+        "this workspace has no upstream"
     } else {
-        "no releases known yet"
+        "no releases read yet"
     }
 }

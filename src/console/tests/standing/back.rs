@@ -34,7 +34,10 @@ fn a_channel_is_rolled_back_where_a_run_changed_it() {
     let (_, intent) = wish(&mut model, Key::Enter).unwrap();
     assert_eq!(intent.command(), format!("windlass rollback {ENGINE}"));
     press(&mut model, Key::Esc);
-    assert!(screen(&model).0.contains("Which?"), "back to the question");
+    assert!(
+        screen(&model).0.contains("Choose a channel"),
+        "back to the question"
+    );
     press(&mut model, Key::Esc);
     // The release of studio was refused.
     press(&mut model, Key::End);
@@ -50,7 +53,7 @@ fn a_run_is_rolled_back_once_and_where_it_changed_something() {
     let mut before = half_released();
     before.rolled_back_by = Some(crate::journal::RunId("20250202T120000Z-cd34".into()));
     for (run, reason) in [
-        (before, "rolled back already"),
+        (before, "already rolled back"),
         (
             ran(Outcome::Failed, &[StepOutcome::Done, StepOutcome::Failed]),
             "changed no channel",
@@ -85,11 +88,15 @@ fn going_over_later_changes_is_offered_only_where_they_were_refused() {
     let refused = Problem::new(Kind::Refused, "latest/edge was changed since")
         .remedy(&[Remedy::OverLaterChanges], "--over rolls it back all the same");
     planned(&mut model, id, Err(refused));
-    assert!(screen(&model).0.contains("a overwrites the later changes"));
+    assert!(
+        screen(&model)
+            .0
+            .contains("press a to overwrite the later changes")
+    );
     let (id, intent) = wish(&mut model, Key::Char('a')).unwrap();
     assert!(intent.command().ends_with(" --over"));
     planned(&mut model, id, Ok(rolling_back(true)));
-    assert!(screen(&model).0.contains("[over later changes]"));
+    assert!(screen(&model).0.contains("[overwrites later changes]"));
     let (_, intent) = wish(&mut model, Key::Char('a')).unwrap();
     assert!(!intent.command().ends_with(" --over"), "it can be taken back");
 }
@@ -131,8 +138,8 @@ fn a_run_that_ended_partly_says_what_is_missing() {
         text.contains("– branch release-2025-01-27: left out by --without"),
         "{text}"
     );
-    assert!(text.contains("the store no longer takes it"), "{text}");
-    assert!(!text.contains("What now"));
+    assert!(text.contains("the service no longer accepts it"), "{text}");
+    assert!(!text.contains("What to do"));
 }
 
 #[test]
@@ -142,10 +149,10 @@ fn a_failed_publish_offers_both_ways() {
     press(&mut model, Key::Char('5'));
     press(&mut model, Key::Enter);
     let text = screen(&model).0;
-    assert!(text.contains("r takes it up again: "), "{text}");
-    assert!(text.contains("b rolls it back: "), "{text}");
+    assert!(text.contains("press r to resume it: "), "{text}");
+    assert!(text.contains("press b to roll it back: "), "{text}");
     assert!(
-        text.contains("the 2 channels that it changed get back what it had"),
+        text.contains("the 2 channels that it changed return to the earlier state"),
         "{text}"
     );
     let (_, intent) = wish(&mut model, Key::Char('b')).unwrap();
@@ -167,7 +174,7 @@ fn a_run_that_was_rolled_back_is_not_taken_up_again() {
     press(&mut model, Key::Enter);
     let text = screen(&model).0;
     assert!(text.contains("by run 20250202T120000Z-cd34"), "{text}");
-    assert!(!text.contains("What now"));
+    assert!(!text.contains("What to do"));
     press(&mut model, Key::Char('r'));
     assert!(model.modal.is_none());
 }

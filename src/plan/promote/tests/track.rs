@@ -28,9 +28,9 @@ fn latest_is_promoted_base_by_base_with_its_pairs() {
     assert_eq!(plan.confirm, "latest");
     assert!(says(
         &plan.warnings,
-        "followers of latest/stable are served nothing until now"
+        "opening latest/stable: followers currently get nothing"
     ));
-    assert!(says(&plan.warnings, "finos-legend-bundle stays as it is"));
+    assert!(says(&plan.warnings, "finos-legend-bundle is unchanged"));
     assert!(
         plan.steps
             .iter()
@@ -73,7 +73,7 @@ fn every_open_risk_of_a_track_moves_one_step() {
     );
     assert!(says(
         &plan.warnings,
-        &format!("{DB} has nothing on 2024-12 below candidate")
+        &format!("{DB} is left out, because nothing on 2024-12 below candidate is open")
     ));
 }
 
@@ -128,7 +128,7 @@ fn a_base_that_is_opened_beside_another_cannot_be_undone() {
     let step = release(&open);
     let why = step.undo.impossible_because().unwrap().as_str();
     assert!(
-        why.starts_with("ubuntu 22.04 amd64 of latest/stable is opened beside"),
+        why.starts_with("ubuntu 22.04 amd64 of latest/stable opens beside"),
         "{why}"
     );
     assert_eq!(

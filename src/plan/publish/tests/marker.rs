@@ -326,9 +326,9 @@ fn the_branch_that_is_there_is_left_and_a_second_publish_does_nothing_with_it() 
         format!("release-bundle/{BUNDLE}"),
     ] {
         let reason = step(&plan, &id).skip_reason.clone().unwrap();
-        assert!(reason.as_str().contains("the branch is there"), "{reason}");
+        assert!(reason.as_str().contains("the branch exists"), "{reason}");
     }
-    assert!(!warned(&plan, "left as it is"), "{:?}", plan.warnings);
+    assert!(!warned(&plan, "it is not changed"), "{:?}", plan.warnings);
     assert!(
         !plan
             .assumptions
@@ -351,7 +351,7 @@ fn a_branch_with_other_content_is_left_with_a_warning() {
         let found = plan
             .warnings
             .iter()
-            .find(|one| one.as_str().contains("left as it is"));
+            .find(|one| one.as_str().contains("it is not changed"));
         found.unwrap().to_string()
     };
     let set = |there: &mut MarkerBranch, path: &str, text: &str| {
@@ -366,11 +366,11 @@ fn a_branch_with_other_content_is_left_with_a_warning() {
             .replace("scale: 1", "scale: 2");
         set(there, "bundle.yaml", &text);
     });
-    assert!(pinned.contains("channels are right"), "{pinned}");
+    assert!(pinned.contains("same channels"), "{pinned}");
     let overlay = with(&|there| set(there, "overlay-2025-01-27.yaml", "applications: {}\n"));
     assert!(overlay.contains("overlay-2025-01-27.yaml"), "{overlay}");
     let empty = with(&|there| there.files.clear());
-    assert!(empty.contains("no bundle.yaml"), "{empty}");
+    assert!(empty.contains("bundle.yaml not found"), "{empty}");
     assert!(empty.contains("no overlay-2025-01-27.yaml"), "{empty}");
 }
 
@@ -396,7 +396,7 @@ fn where_the_branch_is_there_a_base_that_cannot_be_edited_any_more_is_a_warning(
     let mut snapshot = published();
     repository(&mut snapshot).files.remove("bundle.yaml");
     let plan = of(&snapshot, &new()).unwrap();
-    assert!(warned(&plan, "no bundle.yaml"));
+    assert!(warned(&plan, "bundle.yaml not found"));
     assert!(!kinds(&plan).contains(&"create-branch"));
 }
 
@@ -464,7 +464,7 @@ fn undo_is_told_as_it_is() {
     let undo = |id: String| step(&plan, &id).undo.to_string();
     assert!(undo(format!("create-branch/{BRANCH}")).contains("others may have pulled"));
     assert!(undo(format!("upload-bundle/{BUNDLE}")).starts_with("cannot be undone"));
-    assert!(undo(format!("release-bundle/{BUNDLE}")).contains("closed again"));
+    assert!(undo(format!("release-bundle/{BUNDLE}")).contains("close the channel again"));
     let back: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     assert_eq!(back, plan);
 }

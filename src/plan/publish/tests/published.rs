@@ -136,7 +136,7 @@ pub fn situations() -> Vec<Situation> {
             after(close_all),
             Some(Published::RolledBack),
             format!(
-                "{latest}no channel of track 2024-12 runs an image of 2024-12-01: it was rolled back or closed \
+                "{latest}no channel of track 2024-12 runs an image of 2024-12-01: rolled back or closed \
                  ({engine} 2024-12/edge is closed; finos-legend-sdlc-k8s 2024-12/edge is closed; \
                  finos-legend-studio-k8s 2024-12/edge is closed)"
             ),
@@ -370,8 +370,7 @@ fn a_marker_whose_edge_was_taken_back_is_warned_of() {
         "{before:?}"
     );
     let after = said(&snapshot);
-    let wanted = "branch release-2024-12-01 exists, but 2024-12/edge runs no image of 2024-12-01: \
-                  it was rolled back or closed there";
+    let wanted = "branch release-2024-12-01 exists, but 2024-12/edge runs no image of 2024-12-01: rolled back or closed";
     assert!(after.iter().any(|text| text == wanted), "{after:?}");
     assert_eq!(
         of(&snapshot, "2024-12-01"),
@@ -448,7 +447,7 @@ fn an_image_that_the_operator_named_is_not_blamed_on_the_release() {
     let problem = plan(&workspace(), &snapshot, &intent).unwrap_err();
     let said = format!("{problem} {:?}", problem.causes);
     assert!(
-        said.contains("you named docker.io/finos/legend-engine-server:gone for finos/legend-engine-server"),
+        said.contains("you chose docker.io/finos/legend-engine-server:gone for finos/legend-engine-server"),
         "{said}"
     );
 }

@@ -104,7 +104,7 @@ fn other_credentials_must_be_brought_and_do_not_mix() {
     );
 
     intent.targets.insert(db());
-    assert!(whole(&refused(&snapshot, &intent)).contains("different sorts"));
+    assert!(whole(&refused(&snapshot, &intent)).contains("different kinds"));
     let ttl = RotateIntent {
         ttl: Some(60),
         ..bringing("x")

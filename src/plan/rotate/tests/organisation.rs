@@ -128,7 +128,7 @@ fn without_the_scope_it_is_refused_and_not_offered() {
     assert_eq!(problem.kind, Kind::Credentials);
     assert!(whole(&problem).contains("admin:org"), "{}", whole(&problem));
     assert!(
-        whole(&problem).contains("no token was made"),
+        whole(&problem).contains("no token was created"),
         "{}",
         whole(&problem)
     );
@@ -178,7 +178,7 @@ fn it_is_offered_once_where_it_is_permitted() {
 #[test]
 fn a_secret_that_others_read_too_is_left_alone() {
     for (selection, words) in [
-        (Selection::Open, "by repositories that are no target"),
+        (Selection::Open, "by repositories that are not a target"),
         (Selection::Selected((70..78).collect()), "by 2 other repositories"),
     ] {
         let mut snapshot = permitted();
@@ -271,7 +271,7 @@ fn a_token_that_the_organisation_still_hands_out_is_not_revoked() {
     };
     let plan = planned(&snapshot, &one);
     assert_eq!(revoked(&plan), Vec::<&str>::new());
-    assert!(warned(&plan, "still holds its token"), "{:?}", plan.warnings);
+    assert!(warned(&plan, "still holds the token"), "{:?}", plan.warnings);
     let all = RotateIntent {
         targets: targets().into_iter().collect(),
         ..revoking(Revoked::Recorded)
@@ -294,7 +294,7 @@ fn copies_that_would_hide_the_organisations_secret_are_made_only_where_they_are_
     let plan = planned(&snapshot, &one);
     assert!(warned(
         &plan,
-        "the copy will hide the secret of the organisation finos"
+        "the copy will hide the organisation secret of finos"
     ));
     assert!(
         planned(&snapshot, &wish())

@@ -12,7 +12,7 @@ fn naming_a_release_lifts_its_hold_just_before_the_branch() {
     let plan = of(&held(snapshot()), &new()).unwrap();
     let kinds = kinds(&plan);
     assert_eq!(kinds[kinds.len() - 2..], ["lift-hold", "create-branch"]);
-    assert!(warned(&plan, "lifts the hold"), "{:?}", plan.warnings);
+    assert!(warned(&plan, "removes the hold"), "{:?}", plan.warnings);
     // A rollback held it and left the branch: publishing it again still lifts the hold.
     let again = of(&held(published()), &new()).unwrap();
     assert_eq!(step(&again, "lift-hold/2025-01-27").skip_reason, None);

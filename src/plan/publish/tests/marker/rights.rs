@@ -1,6 +1,7 @@
 //! Tests that missing permissions of the GitHub token are reported before anything is written.
 
 use super::*;
+use crate::domain::credential::GitHubTokenKind;
 
 /// Checks that the plan is refused because of the token, and returns its hints as one text.
 fn refused(snapshot: &Snapshot) -> String {
@@ -20,11 +21,11 @@ fn refused(snapshot: &Snapshot) -> String {
     problem.to_string()
 }
 
-fn token(scopes: &[&str], sort: &str) -> Observed<CredentialFacts> {
+fn token(scopes: &[&str], kind: GitHubTokenKind) -> Observed<CredentialFacts> {
     let mut facts = credential();
     facts.kind = "github".into();
     facts.scopes = scopes.iter().map(Outside::new).collect();
-    facts.remarks = vec![Outside::new(sort)];
+    facts.token_kind = Some(kind);
     Observed::read(facts, now())
 }
 
@@ -55,12 +56,12 @@ fn a_classic_token_needs_its_scope_and_other_tokens_list_none() {
         snapshot.github = facts;
         snapshot
     };
-    assert!(refused(&with(token(&["workflow"], "classic token"))).contains("workflow"));
-    assert!(refused(&with(token(&[], "classic token"))).contains("none"));
+    assert!(refused(&with(token(&["workflow"], GitHubTokenKind::Classic))).contains("workflow"));
+    assert!(refused(&with(token(&[], GitHubTokenKind::Classic))).contains("none"));
     for fine in [
-        token(&["repo"], "classic token"),
-        token(&["public_repo", "workflow"], "classic token"),
-        token(&[], "fine-grained or app token"),
+        token(&["repo"], GitHubTokenKind::Classic),
+        token(&["public_repo", "workflow"], GitHubTokenKind::Classic),
+        token(&[], GitHubTokenKind::FineGrained),
     ] {
         assert!(of(&with(fine), &new()).is_ok());
     }
