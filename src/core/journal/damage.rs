@@ -57,7 +57,7 @@ impl Damage {
         let found = length()?;
         let last = found / page + 1;
         // Another process may write the page while the files are read.
-        let whole = |length: u64| length % page == 0;
+        let whole = |length: u64| length.is_multiple_of(page);
         if whole(found) || wal_has(path, last, page) || length() != Some(found) {
             return None;
         }

@@ -5,6 +5,7 @@
 //! secret is in [`status`].
 
 #[cfg(any(test, feature = "testing"))]
+#[allow(clippy::missing_panics_doc, clippy::unwrap_used, missing_docs)]
 pub mod situations;
 pub mod status;
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 mod running;
 #[cfg(any(test, feature = "testing"))]
+#[allow(clippy::missing_panics_doc, clippy::unwrap_used, missing_docs)]
 pub mod situations;
 
 use std::collections::{BTreeMap, BTreeSet};

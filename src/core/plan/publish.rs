@@ -10,7 +10,14 @@ pub(super) mod marker;
 pub(super) mod preflight;
 // The tests of other crates use its situations.
 #[cfg(any(test, feature = "testing"))]
-#[allow(clippy::unwrap_used, dead_code, missing_docs, unused_imports)]
+#[allow(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::wildcard_imports,
+    dead_code,
+    missing_docs,
+    unused_imports
+)]
 pub mod tests;
 
 use crate::config::Workspace;
