@@ -209,7 +209,7 @@ async fn a_failed_run_that_released_a_part_blocks_other_commands_until_it_is_giv
         let plan = planned(&session, &intent).await.unwrap();
         let problem = session.start(plan).err().unwrap();
         assert_eq!(problem.kind, Kind::Conflict, "{intent:?}");
-        let hints: Vec<&str> = problem.hints.iter().map(|hint| hint.as_str()).collect();
+        let hints: Vec<&str> = problem.hints.iter().map(windlass::domain::Hint::as_str).collect();
         let id = &failed.id;
         assert_eq!(
             hints,

@@ -119,9 +119,10 @@ fn write(file: &Path, text: &str, overwrite: bool) -> Result<(), Problem> {
     let written = options
         .open(file)
         .and_then(|mut open| open.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => taken(file),
-        _ => {
+    written.map_err(|error| {
+        if error.kind() == ErrorKind::AlreadyExists {
+            taken(file)
+        } else {
             let shown = shown(file);
             Problem::new(Kind::Machine, format!("cannot write {shown}")).because_of_file(
                 &error,

@@ -140,25 +140,6 @@ pub struct Needs {
     pub activity: activity::view::Needs,
 }
 
-/// Counts the release rows that this thread measured, so that a test can check that a key measures
-/// none.
-#[cfg(test)]
-pub mod counted {
-    use std::cell::Cell;
-
-    thread_local!(static MEASURED: Cell<usize> = const { Cell::new(0) });
-
-    /// Adds measured rows.
-    pub fn add(rows: usize) {
-        MEASURED.set(MEASURED.get() + rows);
-    }
-
-    /// Returns how many rows were measured so far.
-    pub fn measured() -> usize {
-        MEASURED.get()
-    }
-}
-
 impl Needs {
     /// Returns the columns that `pane` needs.
     pub fn of(&self, pane: PaneId) -> PaneNeed {
@@ -395,4 +376,23 @@ pub fn unfold(model: &mut Model) {
     model.panes.charms.replace(rows, None);
     model.panes.charms.select_key(&key);
     measure_charms(model);
+}
+
+/// Counts the release rows that this thread measured, so that a test can check that a key measures
+/// none.
+#[cfg(test)]
+pub mod counted {
+    use std::cell::Cell;
+
+    thread_local!(static MEASURED: Cell<usize> = const { Cell::new(0) });
+
+    /// Adds measured rows.
+    pub fn add(rows: usize) {
+        MEASURED.set(MEASURED.get() + rows);
+    }
+
+    /// Returns how many rows were measured so far.
+    pub fn measured() -> usize {
+        MEASURED.get()
+    }
 }

@@ -61,7 +61,10 @@ pub fn images(model: &Model, charm: &CharmName, resource: &ResourceName) -> Vec<
     let mut found: Vec<Known> = named
         .into_iter()
         .map(|(text, releases)| {
-            let names: Vec<&str> = releases.iter().map(|name| name.as_str()).collect();
+            let names: Vec<&str> = releases
+                .iter()
+                .map(windlass_domain::domain::ReleaseName::as_str)
+                .collect();
             Known {
                 text,
                 about: format!("release {}", names.join(", ")),

@@ -188,7 +188,7 @@ fn served(snapshot: &Snapshot, charm: &CharmName, row: &ChannelRow) -> ServedRow
     let resources = row.resources.iter().filter_map(|one| {
         let revision = one.revision?;
         let behind = snapshot.image_behind(charm, &one.name, revision);
-        Some((revision, behind.map(|behind| behind.digest.clone())))
+        Some((revision, behind.map(|behind| behind.digest)))
     });
     ServedRow {
         revision: row.revision,

@@ -323,7 +323,7 @@ fn digest(
     revision: ResourceRevision,
 ) -> Option<ManifestDigest> {
     let behind = snapshot.image_behind(charm, resource, revision)?;
-    Some(behind.digest.clone())
+    Some(behind.digest)
 }
 
 fn revision(facts: &CharmFacts, one: &RevisionFacts) -> What {

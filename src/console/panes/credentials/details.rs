@@ -253,7 +253,7 @@ fn of_secret(
         let others = token.targets.len().saturating_sub(1);
         lines.push(Line::of(
             "rotated with",
-            format!("{}", words::count(others, "other secret", "other secrets")),
+            words::count(others, "other secret", "other secrets"),
             Tone::Dim,
         ));
     }
