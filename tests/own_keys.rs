@@ -33,7 +33,7 @@ fn wrong_keys_are_told_and_right_ones_are_shown() {
     assert_eq!(checked.status.code(), Some(2), "{}", said(&checked));
     for part in [
         "config.toml, line 3, column 1",
-        "the key P",
+        "key P",
         "publish",
         "promote-release",
     ] {
