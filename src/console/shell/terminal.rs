@@ -4,7 +4,7 @@
 //! Dropping [`Screen`] restores them, also when a signal drops the console.
 
 use std::io::{self, Stdout, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,12 +29,24 @@ const KEEP_TITLE: &str = "\u{1b}[22;0t";
 const FORMER_TITLE: &str = "\u{1b}[23;0t";
 
 /// How long unread output is discarded so that a pending write to the terminal ends.
-const UNBLOCKING: Duration = Duration::from_secs(1);
+const UNBLOCKING: Duration = Duration::from_secs(3);
 /// Interval between discards.
 const PAUSE: Duration = Duration::from_millis(10);
 
 static TAKEN: Mutex<bool> = Mutex::new(false);
 static TITLED: AtomicBool = AtomicBool::new(false);
+/// Number of threads that restore the terminal now.
+static RESTORING: AtomicUsize = AtomicUsize::new(0);
+static UNREAD: Mutex<Unread> = Mutex::new(Unread::Kept);
+
+/// What happens to output that the terminal does not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    /// It stays, and a write waits for room.
+    Kept,
+    /// It is discarded, because the process ends without waiting.
+    Discarded,
+}
 
 /// The terminal while windlass has it.
 pub struct Screen {
@@ -149,14 +161,26 @@ fn enter(title: Option<&str>, mouse: bool) -> io::Result<()> {
 
 /// Restores the terminal, if it is taken over.
 pub fn give_back() {
-    if !set_taken(false) {
-        return;
+    // Counted before the mark is removed: who ends the process waits for the last sequence.
+    RESTORING.fetch_add(1, Ordering::SeqCst);
+    if set_taken(false) {
+        let former = if TITLED.swap(false, Ordering::SeqCst) {
+            FORMER_TITLE
+        } else {
+            ""
+        };
+        let is_last = discard_for_the_last_time();
+        restore(former);
+        // Output was discarded while this was written: it is written again.
+        if !is_last && discard_for_the_last_time() {
+            restore(former);
+        }
     }
-    let former = if TITLED.swap(false, Ordering::SeqCst) {
-        FORMER_TITLE
-    } else {
-        ""
-    };
+    RESTORING.fetch_sub(1, Ordering::SeqCst);
+}
+
+/// Writes the sequences that restore the terminal.
+fn restore(former_title: &str) {
     // Errors are ignored: a closed terminal cannot be restored. Reports are switched off before raw
     // mode, so that none is echoed, and raw mode before the shell's screen is shown, so that input
     // typed then is line buffered.
@@ -171,28 +195,45 @@ pub fn give_back() {
     drop(execute!(
         io::stdout(),
         LeaveAlternateScreen,
-        crossterm::style::Print(former),
+        crossterm::style::Print(former_title),
         cursor::Show
     ));
 }
 
+/// If unread output is being discarded, discards it and ends that: what is written next has room and
+/// stays. Returns true in that case.
+fn discard_for_the_last_time() -> bool {
+    let mut unread = UNREAD.lock().unwrap_or_else(PoisonError::into_inner);
+    if *unread != Unread::Discarded {
+        return false;
+    }
+    *unread = Unread::Kept;
+    if let Err(error) = tcflush(stdout(), QueueSelector::OFlush) {
+        tracing::debug!("unread output stays: {error}");
+    }
+    true
+}
+
 /// Restores the terminal in a process that is about to end while a write to the terminal blocks:
 /// unread output is discarded until that write ends and the console restores the terminal as usual.
-/// Returns after [`UNBLOCKING`] at the latest.
+/// Returns once it is restored, and after [`UNBLOCKING`] at the latest.
 pub fn restore_without_waiting() {
+    *UNREAD.lock().unwrap_or_else(PoisonError::into_inner) = Unread::Discarded;
     let pauses = UNBLOCKING.as_millis() / PAUSE.as_millis();
     for _ in 0..pauses {
+        if !taken() && RESTORING.load(Ordering::SeqCst) == 0 {
+            break;
+        }
         {
-            // Under this lock, so that the restoring sequences are not discarded.
-            let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-            if !*taken {
-                break;
-            }
-            // Discarding output makes room but does not wake a blocked writer; a signal does.
-            let freed =
-                tcflush(stdout(), QueueSelector::OFlush).and_then(|()| kill_process(getpid(), Signal::WINCH));
-            if let Err(error) = freed {
-                tracing::debug!("unread output stays: {error}");
+            // Under this lock, so that the last restoring sequences are not discarded.
+            let unread = UNREAD.lock().unwrap_or_else(PoisonError::into_inner);
+            if *unread == Unread::Discarded {
+                // Discarding output makes room but does not wake a blocked writer; a signal does.
+                let freed = tcflush(stdout(), QueueSelector::OFlush)
+                    .and_then(|()| kill_process(getpid(), Signal::WINCH));
+                if let Err(error) = freed {
+                    tracing::debug!("unread output stays: {error}");
+                }
             }
         }
         std::thread::sleep(PAUSE);
