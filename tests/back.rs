@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use common::{Client, session, world};
 use windlass::demo::World;
-use windlass::domain::{Kind, Problem, Snapshot};
+use windlass::domain::{Problem, ProblemKind, Snapshot};
 use windlass::journal::{Outcome, RunId, RunRecord};
 use windlass::observe::View;
-use windlass::plan::intent::Part;
+use windlass::plan::intent::SkipPart;
 use windlass::plan::{
     CloseIntent, HoldIntent, Intent, Plan, PromoteIntent, PublishIntent, ReleaseIntent, RollbackIntent,
     RolledBack,
@@ -47,7 +47,7 @@ async fn done(session: &Session, intent: &Intent) -> RunRecord {
 /// Returns a publish of the charms only.
 fn charms_alone() -> Intent {
     let mut intent = PublishIntent::of(RELEASE.parse().unwrap());
-    intent.without = [Part::Branch, Part::Bundle].into();
+    intent.without = [SkipPart::Branch, SkipPart::Bundle].into();
     Intent::Publish(intent)
 }
 
@@ -166,7 +166,7 @@ async fn a_publish_that_failed_midway_is_rolled_back_to_the_former_map() {
     let rolled = done(&session, &back(&failed.id, false)).await;
     assert_eq!(map(&world), before);
     let problem = session.resume(&failed.id).await.err().unwrap();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.to_string().contains(&rolled.id.0), "{problem}");
     assert!(session.journal.unfinished_runs().unwrap().is_empty());
     // Published again it is a separate run.
@@ -194,7 +194,7 @@ async fn a_failed_run_that_released_a_part_blocks_other_commands_until_it_is_giv
     assert_eq!(failed.outcome, Some(Outcome::Failed));
     let before = map(&world);
     let mut other_release = PublishIntent::of("2025-01-06".parse().unwrap());
-    other_release.without = [Part::Branch, Part::Bundle].into();
+    other_release.without = [SkipPart::Branch, SkipPart::Bundle].into();
     other_release.track_only = true;
     other_release.allow_downgrade = true;
     let close = CloseIntent {
@@ -208,7 +208,7 @@ async fn a_failed_run_that_released_a_part_blocks_other_commands_until_it_is_giv
     ] {
         let plan = planned(&session, &intent).await.unwrap();
         let problem = session.start(plan).err().unwrap();
-        assert_eq!(problem.kind, Kind::Conflict, "{intent:?}");
+        assert_eq!(problem.kind, ProblemKind::Conflict, "{intent:?}");
         let hints: Vec<&str> = problem.hints.iter().map(windlass::domain::Hint::as_str).collect();
         let id = &failed.id;
         assert_eq!(
@@ -237,7 +237,7 @@ async fn a_failed_run_that_released_nothing_can_be_given_up() {
     assert!(failed.released().is_empty() && !failed.uploaded().is_empty());
     let plan = planned(&session, &release(STUDIO)).await.unwrap();
     let problem = session.start(plan).err().unwrap();
-    assert_eq!(problem.kind, Kind::Conflict);
+    assert_eq!(problem.kind, ProblemKind::Conflict);
     assert!(
         problem.hints[1].as_str().starts_with("give it up: "),
         "{problem:?}"
@@ -272,7 +272,7 @@ async fn a_run_is_not_resumed_where_another_client_changed_what_it_released() {
     done(&other, &engine).await;
     let before = map(&world);
     let problem = session.resume(&failed.id).await.err().unwrap();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(
         problem.to_string().contains("another client changed it since"),
         "{problem}"
@@ -315,7 +315,7 @@ async fn a_channel_that_somebody_changed_since_is_left_unless_over() {
     done(&session, &other).await;
     let changed = map(&world);
     let problem = planned(&session, &back(&published.id, false)).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(
         problem
             .to_string()
@@ -365,7 +365,7 @@ async fn a_lost_answer_waits_and_its_own_rollback_may_begin() {
     });
     let plan = planned(&session, &other).await.unwrap();
     let problem = session.start(plan).err().unwrap();
-    assert_eq!(problem.kind, Kind::Conflict);
+    assert_eq!(problem.kind, ProblemKind::Conflict);
     assert!(
         problem.hints[1]
             .as_str()

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::{BUNDLE_REPOSITORY as REPOSITORY, session, session_with, world, writes};
 use serde_json::{Value, json};
 use windlass::demo::World;
-use windlass::domain::{Author, BundleFacts, CommitId, FileBytes, Kind, Outside, Snapshot};
+use windlass::domain::{Author, BundleFacts, CommitId, FileBytes, ProblemKind, SanitizedText, Snapshot};
 use windlass::journal::{Outcome, RunRecord, StepOutcome, StepRecord};
 use windlass::observe::View;
 use windlass::plan::step::{State, Step};
@@ -39,7 +39,7 @@ fn step(id: &str, op: Op) -> Step {
     Step {
         id: StepId(id.to_owned()),
         kind: op.kind().to_owned(),
-        target: Outside::new("x"),
+        target: SanitizedText::new("x"),
         before: State::Nothing(()),
         after: State::Nothing(()),
         bytes: None,
@@ -244,7 +244,7 @@ async fn a_branch_that_somebody_made_is_left_and_said_where_it_points() {
     let record = done(&here, plan).await;
     assert_eq!(record.outcome, Some(Outcome::Failed));
     let problem = of(&record, "create-branch/x").problem.clone().unwrap();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.to_string().contains(edge.short()), "{problem}");
     assert_eq!(tip(&world, BRANCH).await, Some(edge));
     world.stop().await;
@@ -259,7 +259,7 @@ async fn a_base_that_moved_is_refused_before_and_during_the_run() {
     let body = json!({"message": "meanwhile", "content": "eA==", "branch": "edge"});
     github(&world, "PUT", "contents/meanwhile.txt", Some(body)).await;
     let problem = here.recheck(&plan).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(
         problem
             .to_string()
@@ -271,7 +271,7 @@ async fn a_base_that_moved_is_refused_before_and_during_the_run() {
     assert_eq!(record.outcome, Some(Outcome::Failed));
     assert_eq!(
         of(&record, "commit/x").problem.clone().unwrap().kind,
-        Kind::Refused
+        ProblemKind::Refused
     );
     assert_eq!(writes(&world), before);
     world.stop().await;
@@ -333,7 +333,7 @@ async fn a_bundle_that_is_released_though_its_upload_was_left_out_is_found_by_it
     let uploaded = of(&record, "upload-bundle/x").made.bundle_revision;
     assert!(uploaded.is_some());
     let mut left_out = upload(&facts);
-    left_out.skip_reason = Some(Outside::new("it is there"));
+    left_out.skip_reason = Some(SanitizedText::new("it is there"));
     let there = session(&world, &dir.path().join("other"));
     let record = done(&there, plan(&snapshot, vec![left_out, release(&snapshot)])).await;
     assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
@@ -412,7 +412,7 @@ async fn a_token_that_may_not_write_is_refused_before_anything_is_done() {
         let token = [("GH_TOKEN", token.unwrap().0.as_str())];
         let narrow = session_with(&world, &dir.path().join(purpose), false, &token);
         let problem = narrow.recheck(&plan).await.unwrap_err();
-        assert_eq!(problem.kind, Kind::Credentials, "{purpose}");
+        assert_eq!(problem.kind, ProblemKind::Credentials, "{purpose}");
         assert!(
             problem.hints[0].as_str().contains("Contents: read and write"),
             "{problem:?}"

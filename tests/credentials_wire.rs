@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use windlass::demo::{Options, World};
 use windlass::domain::credential::{ExpiryFrom, PackageKind, ScopedPackage, TokenScope};
 use windlass::domain::secret::SealedValue;
-use windlass::domain::{GitHubRepository, Kind, SecretTarget};
+use windlass::domain::{GitHubRepository, ProblemKind, SecretTarget};
 use windlass::services::Services;
 use windlass::services::charmhub::{EXPIRED, Login, Publisher, SignOnAnswer, StoreToken, StoreWriter};
 use windlass::services::credential_file::CredentialFile;
@@ -100,7 +100,7 @@ async fn a_token_is_signed_for_seen_and_revoked() {
     let mut wrong = login(&world, true);
     wrong.password = SecretString::from("wrong");
     let refused = services.sign_on().discharge(&scope(), &wrong).await.unwrap_err();
-    assert_eq!(refused.kind, Kind::Credentials);
+    assert_eq!(refused.kind, ProblemKind::Credentials);
 
     let token = signed_in(&world, &services, "windlass@here one").await;
     let other = signed_in(&world, &services, "windlass@here two").await;
@@ -125,7 +125,7 @@ async fn a_token_is_signed_for_seen_and_revoked() {
     let revoked = writer.revoke(&session).await.unwrap();
     assert!(matches!(revoked, Written::Answered(())));
     let expired = ours.whoami().await.unwrap_err();
-    assert_eq!(expired.kind, Kind::Credentials);
+    assert_eq!(expired.kind, ProblemKind::Credentials);
     assert_eq!(expired.summary.as_str(), EXPIRED);
     assert!(expired.causes[1].as_str().contains("the sign-in"), "{expired:?}");
     assert!(theirs.whoami().await.is_ok());
@@ -152,7 +152,10 @@ async fn the_encrypted_file_is_the_last_place_and_asks_only_where_it_is() {
     assert!(with_variable.has_variable_token());
     let without = services(&world, &["CHARMCRAFT_AUTH"]).with_passphrase(folder.clone(), ask);
 
-    assert_eq!(without.store_token().await.unwrap_err().kind, Kind::Credentials);
+    assert_eq!(
+        without.store_token().await.unwrap_err().kind,
+        ProblemKind::Credentials
+    );
     assert_eq!(asked.load(Ordering::Relaxed), 0);
 
     let token = signed_in(&world, &without, "x").await;
@@ -210,7 +213,7 @@ async fn a_secret_is_sealed_set_and_read_back() {
         ..sealed
     };
     let refused = writer.put_secret(&wrong).await.unwrap_err();
-    assert_eq!(refused.kind, Kind::Refused);
+    assert_eq!(refused.kind, ProblemKind::Refused);
     assert!(refused.summary.as_str().contains("key"), "{refused}");
 
     let deleted = writer.delete_secret(&target).await.unwrap();

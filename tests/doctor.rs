@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use windlass::config::Config;
 use windlass::demo::{Options, World};
 use windlass::domain::Snapshot;
-use windlass::plan::doctor::{Check, Standing, checks};
+use windlass::plan::doctor::{Check, CheckStatus, checks};
 use windlass::run::{Session, Setting};
 use windlass::services::Services;
 
-fn named(all: &[Check], standing: Standing) -> Vec<&str> {
+fn named(all: &[Check], standing: CheckStatus) -> Vec<&str> {
     all.iter()
         .filter(|check| check.standing == standing)
         .map(|check| check.name.as_str())
@@ -39,8 +39,8 @@ async fn a_fresh_world_has_a_dead_name_mail_secrets_and_a_sleeping_workflow() {
     let session = Session::open(config, services, &setting).unwrap();
     let (snapshot, seen) = session.observer.examine(Snapshot::default()).await;
     let all = checks(&session.config.workspace, &snapshot, &seen, chrono::Utc::now());
-    assert_eq!(named(&all, Standing::Failed), Vec::<&str>::new(), "{all:#?}");
-    let mut warnings = named(&all, Standing::Warning);
+    assert_eq!(named(&all, CheckStatus::Failed), Vec::<&str>::new(), "{all:#?}");
+    let mut warnings = named(&all, CheckStatus::Warning);
     let session = warnings.pop().unwrap();
     assert!(session.starts_with("session-expiry/"), "{all:#?}");
     assert_eq!(
@@ -68,7 +68,7 @@ async fn a_fresh_world_has_a_dead_name_mail_secrets_and_a_sleeping_workflow() {
         ],
         "{all:#?}"
     );
-    let fine = named(&all, Standing::Ok);
+    let fine = named(&all, CheckStatus::Ok);
     for name in [
         "state-folder",
         "reach/charmhub",

@@ -8,7 +8,7 @@ use crate::common;
 use std::time::Duration;
 
 use common::{session, session_with, world, world_with, writes};
-use windlass::domain::Kind;
+use windlass::domain::ProblemKind;
 use windlass::journal::{Outcome, RunRecord, StepOutcome};
 use windlass::plan::{Intent, Plan, PublishIntent};
 use windlass::run::Session;
@@ -71,7 +71,7 @@ async fn a_read_only_session_writes_nothing() {
     let session = session_with(&world, dir.path(), true, &[]);
     let plan = planned(&session).await;
     let problem = session.start(plan).err().unwrap();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert_eq!(writes(&world), Vec::<String>::new());
     world.stop().await;
 }
@@ -103,7 +103,7 @@ async fn a_channel_moved_by_somebody_else_stops_the_release() {
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
 
     let refused = session.recheck(&plan).await.unwrap_err();
-    assert_eq!(refused.kind, Kind::Refused);
+    assert_eq!(refused.kind, ProblemKind::Refused);
     assert!(refused.to_string().contains("latest/edge"), "{refused}");
     let record = session.start(plan).unwrap().finished.await.unwrap().unwrap();
     assert_eq!(record.outcome, Some(Outcome::Failed));
@@ -164,7 +164,7 @@ async fn an_expired_token_is_a_problem_with_a_remedy() {
     let export = base64::engine::general_purpose::STANDARD.encode(token);
     let session = session_with(&world, dir.path(), false, &[("CHARMCRAFT_AUTH", export.as_str())]);
     let problem = common::plan(&session, &intent()).await.1.unwrap_err();
-    assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(problem.kind, ProblemKind::Credentials);
     assert_eq!(problem.summary.as_str(), windlass::services::charmhub::EXPIRED);
     assert!(
         problem

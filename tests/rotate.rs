@@ -13,11 +13,11 @@ use secrecy::SecretString;
 use windlass::config::workspace::TokenKind;
 use windlass::demo::World;
 use windlass::demo::environment::{EMAIL, OTP, PASSWORD};
-use windlass::domain::{Kind, Lineage, Snapshot};
+use windlass::domain::{Lineage, ProblemKind, Snapshot};
 use windlass::journal::{Outcome, RunRecord, StepOutcome};
 use windlass::observe::Inputs;
 use windlass::plan::{Intent, Plan, Revoked, RotateIntent, credentials};
-use windlass::run::{Means, Session};
+use windlass::run::{RunSecrets, Session};
 use windlass::services::charmhub::sign_on::{Login, SignOnAnswer};
 
 fn login() -> Login {
@@ -35,9 +35,9 @@ async fn planned(session: &Session, intent: &RotateIntent) -> (Plan, Snapshot) {
 
 async fn rotate(session: &Session, intent: &RotateIntent) -> RunRecord {
     let (plan, _) = planned(session, intent).await;
-    let mut means = Means {
+    let mut means = RunSecrets {
         login: Some(login()),
-        ..Means::default()
+        ..RunSecrets::default()
     };
     if let Some(scope) = plan.sign_in() {
         let answer = session
@@ -168,8 +168,8 @@ async fn a_read_only_session_mints_nothing() {
     let world = world(dir.path(), "").await;
     let session = session_with(&world, dir.path(), true, &[]);
     let (plan, _) = planned(&session, &RotateIntent::default()).await;
-    let problem = session.start_with(plan, Means::default()).err().unwrap();
-    assert_eq!(problem.kind, Kind::Refused);
+    let problem = session.start_with(plan, RunSecrets::default()).err().unwrap();
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert_eq!(writes(&world), Vec::<String>::new());
     world.stop().await;
 }
@@ -231,7 +231,7 @@ async fn one_secret_of_the_organisation_replaces_the_copies() {
     // Copies would hide the organisation's secret: they are created only where they are named.
     let copies_again = Intent::Rotate(RotateIntent::default());
     let problem = common::plan(&session, &copies_again).await.1.unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     let hints = format!("{:?}", problem.hints);
     assert!(hints.contains("windlass rotate --organisation"), "{hints}");
 
@@ -289,9 +289,9 @@ async fn a_value_that_is_no_token_is_shown_to_nobody_but_sealed() {
     let intent = Intent::Rotate(intent);
     let (_, plan) = session.plan(Snapshot::default(), &intent, inputs).await;
     let plan = plan.unwrap();
-    let means = Means {
+    let means = RunSecrets {
         brought: Some(value),
-        ..Means::default()
+        ..RunSecrets::default()
     };
     let handle = session.start_with(plan, means).unwrap();
     let record = handle.finished.await.unwrap().unwrap();
@@ -315,7 +315,7 @@ async fn failed_at_one(dir: &std::path::Path, intent: &RotateIntent) -> RunRecor
     first
 }
 
-async fn resumed(session: &Session, run: &RunRecord, means: Means) -> RunRecord {
+async fn resumed(session: &Session, run: &RunRecord, means: RunSecrets) -> RunRecord {
     let resumption = session.resumption(&run.id, None).await.unwrap();
     let handle = session.resume_as(resumption, means).unwrap();
     handle.finished.await.unwrap().unwrap()
@@ -340,7 +340,7 @@ async fn a_resumed_rotation_sends_what_it_sealed_and_mints_nothing_whatever_it_r
         let (before, puts_before) = (minted(&world), puts(&world).len());
         let resumption = session.resumption(&first.id, None).await.unwrap();
         assert!(resumption.sign_in().is_none());
-        let second = resumed(&session, &first, Means::default()).await;
+        let second = resumed(&session, &first, RunSecrets::default()).await;
         assert_eq!(second.outcome, Some(Outcome::Done), "{:?}", second.problem);
         assert_eq!(second.id, first.id);
         assert_eq!(minted(&world), before);
@@ -372,12 +372,15 @@ async fn a_resumed_rotation_whose_token_was_revoked_needs_a_new_one() {
     let before = puts(&world).len();
     let resumption = session.resumption(&first.id, None).await.unwrap();
     assert!(resumption.sign_in().is_some());
-    let problem = session.resume_as(resumption, Means::default()).err().unwrap();
-    assert_eq!(problem.kind, Kind::Credentials);
+    let problem = session
+        .resume_as(resumption, RunSecrets::default())
+        .err()
+        .unwrap();
+    assert_eq!(problem.kind, ProblemKind::Credentials);
     assert_eq!(puts(&world).len(), before);
-    let means = Means {
+    let means = RunSecrets {
         login: Some(login()),
-        ..Means::default()
+        ..RunSecrets::default()
     };
     let second = resumed(&session, &first, means).await;
     assert_eq!(second.outcome, Some(Outcome::Done), "{:?}", second.problem);
@@ -436,12 +439,15 @@ async fn a_resumed_rotation_whose_token_has_expired_needs_a_new_one() {
     let before = puts(&world).len();
     let resumption = session.resumption(&first.id, None).await.unwrap();
     assert!(resumption.sign_in().is_some());
-    let problem = session.resume_as(resumption, Means::default()).err().unwrap();
-    assert_eq!(problem.kind, Kind::Credentials);
+    let problem = session
+        .resume_as(resumption, RunSecrets::default())
+        .err()
+        .unwrap();
+    assert_eq!(problem.kind, ProblemKind::Credentials);
     assert_eq!(puts(&world).len(), before, "the expired value is not sent");
-    let means = Means {
+    let means = RunSecrets {
         login: Some(login()),
-        ..Means::default()
+        ..RunSecrets::default()
     };
     let second = resumed(&session, &first, means).await;
     assert_eq!(second.outcome, Some(Outcome::Done), "{:?}", second.problem);
@@ -463,9 +469,9 @@ async fn a_secret_set_by_something_else_meanwhile_stops_the_resumed_rotation() {
     broken.stop().await;
     let broken = world(dir.path(), faults).await;
     let session_one = session(&broken, dir.path());
-    let means = Means {
+    let means = RunSecrets {
         login: Some(login()),
-        ..Means::default()
+        ..RunSecrets::default()
     };
     let handle = session_one.start_with(plan, means).unwrap();
     let first = handle.finished.await.unwrap().unwrap();
@@ -487,7 +493,7 @@ async fn a_secret_set_by_something_else_meanwhile_stops_the_resumed_rotation() {
     writer.put_secret(&sealed).await.unwrap();
     let before = writes(&world).len();
     let problem = session.resumption(&first.id, None).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(
         format!("{problem:?}").contains("legend-juju-db-operator"),
         "{problem:?}"

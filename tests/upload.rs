@@ -10,7 +10,7 @@ use std::path::Path;
 
 use common::{Client, session_with, world, writes};
 use windlass::demo::World;
-use windlass::domain::{ContentFacts, ImageSource, Kind, Problem, Snapshot};
+use windlass::domain::{ContentFacts, ImageSource, Problem, ProblemKind, Snapshot};
 use windlass::journal::{Outcome, RunRecord, StepOutcome};
 use windlass::plan::{CloseIntent, Content, CopyIntent, Intent, Plan, ReleaseIntent, UploadIntent};
 use windlass::run::Session;
@@ -208,7 +208,7 @@ async fn a_file_becomes_a_revision_and_only_the_file_that_was_previewed() {
     std::fs::write(&path, b"insert into release values (2)").unwrap();
     let record = run(&session, plan).await;
     assert_eq!(record.outcome, Some(Outcome::Failed));
-    assert_eq!(record.problem.unwrap().kind, Kind::Refused);
+    assert_eq!(record.problem.unwrap().kind, ProblemKind::Refused);
     let log = writes(&world);
     assert!(!log.iter().any(|line| line.contains("/revisions")), "{log:#?}");
 
@@ -232,34 +232,43 @@ async fn what_cannot_be_is_told_before_a_byte_is_sent() {
     std::fs::write(&empty, b"").unwrap();
     let unknown = format!("sha256:{}", "12".repeat(32));
     let wrong = [
-        (upload("nobodys-charm", "engine-image", from(NEW)), Kind::NotFound),
-        (upload(ENGINE, "no-such-image", from(NEW)), Kind::NotFound),
-        (upload(ENGINE, "engine-image", file(&path)), Kind::Usage),
+        (
+            upload("nobodys-charm", "engine-image", from(NEW)),
+            ProblemKind::NotFound,
+        ),
+        (upload(ENGINE, "no-such-image", from(NEW)), ProblemKind::NotFound),
+        (upload(ENGINE, "engine-image", file(&path)), ProblemKind::Usage),
         (
             upload("finos-legend-db-k8s", "legend-db-seed", from(NEW)),
-            Kind::Usage,
+            ProblemKind::Usage,
         ),
         (
             upload("finos-legend-db-k8s", "legend-db-seed", file(&empty)),
-            Kind::Usage,
+            ProblemKind::Usage,
         ),
         (
             upload("finos-legend-db-k8s", "legend-db-seed", file(dir.path())),
-            Kind::Usage,
+            ProblemKind::Usage,
         ),
-        (upload(ENGINE, "engine-image", digest(&unknown)), Kind::NotFound),
+        (
+            upload(ENGINE, "engine-image", digest(&unknown)),
+            ProblemKind::NotFound,
+        ),
         (
             upload(ENGINE, "engine-image", digest("121212121212")),
-            Kind::NotFound,
+            ProblemKind::NotFound,
         ),
-        (upload(ENGINE, "engine-image", digest("4.68.0")), Kind::Usage),
+        (
+            upload(ENGINE, "engine-image", digest("4.68.0")),
+            ProblemKind::Usage,
+        ),
         (
             upload(
                 ENGINE,
                 "engine-image",
                 from("docker.io/finos/legend-engine-server:0.0.0"),
             ),
-            Kind::NotFound,
+            ProblemKind::NotFound,
         ),
     ];
     for (intent, kind) in wrong {
@@ -298,10 +307,10 @@ async fn a_copy_moves_a_tag_only_from_where_it_was_previewed() {
 
     // Planned while the tag was absent: another client pushed it since.
     let problem = session.recheck(&stale).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused, "{problem}");
+    assert_eq!(problem.kind, ProblemKind::Refused, "{problem}");
     let record = run(&session, stale).await;
     assert_eq!(record.outcome, Some(Outcome::Failed));
-    assert_eq!(record.problem.unwrap().kind, Kind::Refused);
+    assert_eq!(record.problem.unwrap().kind, ProblemKind::Refused);
     let record = run(
         &session,
         look(copy("docker.io/finos/legend-engine-server:4.67.12")).await,
@@ -329,7 +338,11 @@ async fn a_release_and_its_closing_touch_one_channel() {
         (plan, rows)
     };
     let (refused, before) = look(&intent).await;
-    assert_eq!(refused.unwrap_err().kind, Kind::Usage, "no resource is guessed");
+    assert_eq!(
+        refused.unwrap_err().kind,
+        ProblemKind::Usage,
+        "no resource is guessed"
+    );
     intent.resources.insert(
         "engine-image".parse().unwrap(),
         windlass::domain::ResourceRevision(32),

@@ -251,7 +251,11 @@ async fn a_run_that_fails_tells_its_job_step_and_log() {
     let repository = common::BUNDLE_REPOSITORY.parse().unwrap();
     let number = job["id"].as_u64().unwrap();
     let log = session.observer.job_log(&repository, number).await.unwrap();
-    let lines: Vec<&str> = log.lines.iter().map(windlass::domain::Outside::as_str).collect();
+    let lines: Vec<&str> = log
+        .lines
+        .iter()
+        .map(windlass::domain::SanitizedText::as_str)
+        .collect();
     assert_eq!(lines[..2], ["Runner Image", "Image: ubuntu-20.04"], "{lines:?}");
     assert!(lines.last().unwrap().starts_with("error: "), "{lines:?}");
     assert!(!log.cut);

@@ -1,12 +1,12 @@
 //! Writes annotations and the job summary of a GitHub Actions job.
 //!
-//! Formats and escapes them. Texts come as [`Outside`] or from windlass itself and never hold a
+//! Formats and escapes them. Texts come as [`SanitizedText`] or from windlass itself and never hold a
 //! secret. A summary that cannot be written is a warning; it must not change how a command ends.
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::domain::{Outside, Problem, count};
+use crate::domain::{Problem, SanitizedText, count};
 use crate::journal::{Outcome, Released, RunRecord};
 use crate::plan::queue::LeftOut;
 use crate::plan::{Intent, State, Step};
@@ -60,7 +60,7 @@ pub fn annotation(level: Level, title: &str, text: &str) -> String {
         Level::Warning => "warning",
         Level::Notice => "notice",
     };
-    let title = escaped(&Outside::capped(title, CELL).to_string())
+    let title = escaped(&SanitizedText::capped(title, CELL).to_string())
         .replace(':', "%3A")
         .replace(',', "%2C");
     format!("::{word} title={title}::{}", escaped(text))
@@ -86,7 +86,7 @@ fn escaped(text: &str) -> String {
 
 /// Escapes text for Markdown, including table cells.
 fn cell(text: impl AsRef<str>) -> String {
-    let text = Outside::capped(text, CELL);
+    let text = SanitizedText::capped(text, CELL);
     let mut out = String::with_capacity(text.as_str().len());
     for c in text.as_str().chars() {
         if "\\`*_[]<>|~$#&!@".contains(c) {
@@ -237,7 +237,7 @@ fn resources(steps: &[Step], one: &Released) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Kind, ReleaseName};
+    use crate::domain::{ProblemKind, ReleaseName};
 
     #[test]
     fn annotations_are_escaped_as_the_runner_wants() {
@@ -245,7 +245,7 @@ mod tests {
             annotation(Level::Warning, "a: 100%, b", "50% of\r\nit: x, y"),
             "::warning title=a%3A 100%25%2C b::50%25 of%0D%0Ait: x, y"
         );
-        let problem = Problem::new(Kind::Service, "down\n::error::forged")
+        let problem = Problem::new(ProblemKind::Service, "down\n::error::forged")
             .cause("x\u{1b}[31m")
             .hint("wait");
         let line = problem_annotation(Level::Error, &problem);
@@ -254,7 +254,7 @@ mod tests {
             line,
             "::error title=down %3A%3Aerror%3A%3Aforged::why: x\u{fffd}[31m%0Ahint: wait"
         );
-        let bare = Problem::new(Kind::Service, "down");
+        let bare = Problem::new(ProblemKind::Service, "down");
         assert_eq!(
             problem_annotation(Level::Notice, &bare),
             "::notice title=windlass::down"
@@ -265,7 +265,7 @@ mod tests {
     fn cells_hold_what_was_written_and_nothing_else() {
         let left = LeftOut {
             release: "2024-01-08".parse::<ReleaseName>().unwrap(),
-            reason: Outside::new("a|b <img src=x> [c](http://d) `e` @f\n| new row |"),
+            reason: SanitizedText::new("a|b <img src=x> [c](http://d) `e` @f\n| new row |"),
         };
         let text = left_out_section(&[left]);
         assert_eq!(

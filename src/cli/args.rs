@@ -142,7 +142,7 @@ pub enum Command {
         what: Plannable,
     },
     /// Publish an upstream release
-    Publish(Wish),
+    Publish(PublishArgs),
     /// Promote a published release to a more stable risk
     Promote(Promote),
     /// Restore channels to earlier revisions
@@ -232,7 +232,7 @@ pub enum Command {
 #[derive(Subcommand, Debug)]
 pub enum Plannable {
     /// Publish an upstream release
-    Publish(Wish),
+    Publish(PublishArgs),
     /// Promote a published release to a more stable risk
     Promote(Promote),
     /// Restore channels to earlier revisions
@@ -338,7 +338,7 @@ pub struct Close {
 }
 
 #[derive(Args, Clone, Debug)]
-pub struct Wish {
+pub struct PublishArgs {
     /// Release, for example 2025-01-27
     #[arg(conflicts_with = "new")]
     pub release: Option<String>,

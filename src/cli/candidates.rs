@@ -14,7 +14,7 @@ use crate::config::{self, Config, Workspace};
 use crate::domain::channel::Risk;
 use crate::domain::charm::CharmFacts;
 use crate::domain::credential::PERMISSIONS;
-use crate::domain::{CharmName, Outside, ResourceName, Snapshot};
+use crate::domain::{CharmName, ResourceName, SanitizedText, Snapshot};
 use crate::journal::{Journal, Outcome, RunRecord};
 use crate::plan::known_images;
 
@@ -142,7 +142,7 @@ fn listed(values: impl IntoIterator<Item = String>) -> Vec<CompletionCandidate> 
 fn ordered(candidates: impl Iterator<Item = CompletionCandidate>) -> Vec<CompletionCandidate> {
     let harmless = candidates.filter(|one| {
         let value = one.get_value().to_string_lossy();
-        Outside::new(&value).as_str() == value
+        SanitizedText::new(&value).as_str() == value
     });
     let numbered = harmless.enumerate();
     numbered.map(|(at, one)| one.display_order(Some(at))).collect()

@@ -13,7 +13,7 @@ use super::Ending;
 use super::args;
 use super::candidates;
 use super::output::Output;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// Names the shell that asks.
 const VARIABLE: &str = "WINDLASS_COMPLETE";
@@ -30,7 +30,7 @@ pub fn complete() -> Option<ExitCode> {
         Ok(true) => Some(ExitCode::SUCCESS),
         Err(error) => {
             drop(error.print());
-            Some(ExitCode::from(Kind::Usage.exit_code()))
+            Some(ExitCode::from(ProblemKind::Usage.exit_code()))
         }
     }
 }
@@ -42,7 +42,7 @@ pub fn completions(shell: Shell, output: &Output) -> Ending {
     let known = Shells::builtins();
     let Some(completer) = known.completer(&name) else {
         return Err(Problem::new(
-            Kind::Usage,
+            ProblemKind::Usage,
             format!("no completion script for {name}"),
         ));
     };
@@ -51,7 +51,7 @@ pub fn completions(shell: Shell, output: &Output) -> Ending {
     completer
         .write_registration(VARIABLE, program, program, program, &mut script)
         .map_err(|error| {
-            Problem::new(Kind::Machine, "cannot generate the completion script").because(&error)
+            Problem::new(ProblemKind::Machine, "cannot generate the completion script").because(&error)
         })?;
     let script = String::from_utf8_lossy(&script);
     let script = script.trim_start_matches('\n');

@@ -18,7 +18,9 @@ use crate::config::workspace::{
     Bundle, BundleMode, Charm, Resource, Select, Token, TokenKind, Upstream, UpstreamKind,
 };
 use crate::config::{self, Workspace, commented};
-use crate::domain::{CharmName, GitHubRepository, Kind, Outside, Problem, ResourceName, SecretTarget};
+use crate::domain::{
+    CharmName, GitHubRepository, Problem, ProblemKind, ResourceName, SanitizedText, SecretTarget,
+};
 
 const CHARM: Form = Form {
     before: "--charm ",
@@ -44,7 +46,7 @@ pub async fn new(wish: &NewWorkspace, output: &Output) -> Ending {
     let asks = std::io::stdin().is_terminal() && !output.yes;
     if !asks && !output.yes {
         return Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             "cannot ask questions without a terminal: no file was written",
         )
         .hint("add --yes and give all values: --name NAME --charm CHARM=OWNER/NAME --channel latest/edge")
@@ -73,7 +75,10 @@ pub async fn new(wish: &NewWorkspace, output: &Output) -> Ending {
             format!("Type yes to write {shown}, anything else to cancel: ")
         };
         if at_terminal(move || prompt::line(&question)).await? != "yes" {
-            return Err(Problem::new(Kind::Refused, "not confirmed: no file was written"));
+            return Err(Problem::new(
+                ProblemKind::Refused,
+                "not confirmed: no file was written",
+            ));
         }
     }
     write(&file, &text, there)?;
@@ -95,13 +100,13 @@ pub async fn new(wish: &NewWorkspace, output: &Output) -> Ending {
     Ok(0)
 }
 
-fn shown(file: &Path) -> Outside {
-    Outside::new(file.display().to_string())
+fn shown(file: &Path) -> SanitizedText {
+    SanitizedText::new(file.display().to_string())
 }
 
 fn taken(file: &Path) -> Problem {
     Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!("{} already exists and was not overwritten", shown(file)),
     )
     .hint("name another file with --out, or run the command in a terminal without --yes")
@@ -124,7 +129,7 @@ fn write(file: &Path, text: &str, overwrite: bool) -> Result<(), Problem> {
             taken(file)
         } else {
             let shown = shown(file);
-            Problem::new(Kind::Machine, format!("cannot write {shown}")).because_of_file(
+            Problem::new(ProblemKind::Machine, format!("cannot write {shown}")).because_of_file(
                 &error,
                 &shown,
                 "use --out to name a file in an existing directory that you can write to",
@@ -258,7 +263,7 @@ async fn upstream(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) ->
     };
     let wanted = |text: &str, what: &str| {
         if text.trim().is_empty() {
-            return Err(Problem::new(Kind::Usage, format!("{what} is missing")));
+            return Err(Problem::new(ProblemKind::Usage, format!("{what} is missing")));
         }
         Ok(text.to_owned())
     };
@@ -276,8 +281,8 @@ async fn upstream(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) ->
             "newest-per-month" => Ok(Select::NewestPerMonth),
             "all" => Ok(Select::All),
             _ => Err(Problem::new(
-                Kind::Usage,
-                format!("'{}' is not a selection rule", Outside::capped(text, 60)),
+                ProblemKind::Usage,
+                format!("'{}' is not a selection rule", SanitizedText::capped(text, 60)),
             )
             .hint("use newest-per-month or all")),
         },
@@ -323,8 +328,11 @@ async fn charms(
     let resources = RESOURCE.read(&wish.resource, |name, key| {
         let (charm, resource) = name.split_once(':').ok_or_else(|| {
             Problem::new(
-                Kind::Usage,
-                format!("--resource {} does not name a charm", Outside::capped(name, 100)),
+                ProblemKind::Usage,
+                format!(
+                    "--resource {} does not name a charm",
+                    SanitizedText::capped(name, 100)
+                ),
             )
             .hint("use --resource CHARM:RESOURCE=[KEY]")
         })?;
@@ -357,10 +365,11 @@ async fn charms(
         workspace = sound(workspace)?;
     }
     if let Some((name, (charm, _))) = resources.first() {
-        return Err(
-            Problem::new(Kind::Usage, format!("--resource {name} has no matching --charm"))
-                .hint(format!("add --charm {charm}=OWNER/NAME")),
-        );
+        return Err(Problem::new(
+            ProblemKind::Usage,
+            format!("--resource {name} has no matching --charm"),
+        )
+        .hint(format!("add --charm {charm}=OWNER/NAME")));
     }
     if !desk.asks || !wish.charm.is_empty() {
         return Ok(workspace);
@@ -373,7 +382,10 @@ async fn charms(
             }
             let name: CharmName = text.parse()?;
             if workspace.charm(&name).is_some() {
-                return Err(Problem::new(Kind::Usage, format!("{name} is already listed")));
+                return Err(Problem::new(
+                    ProblemKind::Usage,
+                    format!("{name} is already listed"),
+                ));
             }
             Ok(Some(name))
         });

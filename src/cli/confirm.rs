@@ -7,7 +7,7 @@ use std::io::{BufRead, IsTerminal};
 use super::actions_job::Level;
 use super::output::Output;
 use super::{documents, tables, watch};
-use crate::domain::{Kind, Outside, Problem, count};
+use crate::domain::{Problem, ProblemKind, SanitizedText, count};
 use crate::journal::RunRecord;
 use crate::plan::step::row_pairs;
 use crate::plan::{Intent, Plan, PlannedRow, State, Step, Undo};
@@ -18,7 +18,7 @@ use crate::run::Session;
 pub fn writable(session: &Session, intent: Option<&Intent>) -> Result<(), Problem> {
     let refused = |how: &str| {
         let problem = Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!("this session is {how}: nothing was changed"),
         );
         let problem = match intent {
@@ -80,7 +80,7 @@ pub async fn ask_for(word: &str, what: &str, output: &Output) -> Result<(), Prob
     }
     let refused = |why: &str| {
         Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!("{what}: not confirmed, nothing was changed"),
         )
         .cause(why)
@@ -106,8 +106,8 @@ pub async fn ask_for(word: &str, what: &str, output: &Output) -> Result<(), Prob
 }
 
 /// Returns the irreversible steps, grouped by reason.
-fn irreversible(plan: &Plan) -> Vec<(&Outside, Vec<&Step>)> {
-    let mut all: Vec<(&Outside, Vec<&Step>)> = Vec::new();
+fn irreversible(plan: &Plan) -> Vec<(&SanitizedText, Vec<&Step>)> {
+    let mut all: Vec<(&SanitizedText, Vec<&Step>)> = Vec::new();
     for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
         let Some(why) = step.undo.impossible_because() else {
             continue;

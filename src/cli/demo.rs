@@ -31,8 +31,11 @@ pub async fn run(global: &Global, wish: &Demo, console: Face, output: &Output) -
     let own = dir.join("windlass");
     if wish.fresh && own.exists() {
         std::fs::remove_dir_all(&own).map_err(|error| {
-            crate::domain::Problem::new(crate::domain::Kind::Machine, "cannot remove the demo's journal")
-                .because(&error)
+            crate::domain::Problem::new(
+                crate::domain::ProblemKind::Machine,
+                "cannot remove the demo's journal",
+            )
+            .because(&error)
         })?;
     }
     let world = World::start(&options).await?;
@@ -40,7 +43,7 @@ pub async fn run(global: &Global, wish: &Demo, console: Face, output: &Output) -
     let session = environment.session(global, output)?;
     output.say(&format!(
         "The demo environment runs on 127.0.0.1 with made-up data; its files are in {}.",
-        crate::domain::Outside::new(dir.display().to_string())
+        crate::domain::SanitizedText::new(dir.display().to_string())
     ));
     let ended = console(session, Opening::of(global, true)).await;
     world.stop().await;

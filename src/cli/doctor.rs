@@ -10,9 +10,9 @@ use super::environment::Environment;
 use super::output::Output;
 use super::tables::Table;
 use super::{Ending, confirm};
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::journal::Journal;
-use crate::plan::doctor::{self, Check, Standing};
+use crate::plan::doctor::{self, Check, CheckStatus};
 use crate::run::Session;
 
 /// Runs `doctor`. The exit code is 1 if a check failed.
@@ -23,8 +23,8 @@ pub async fn doctor(session: &Session, output: &Output) -> Ending {
     if output.json {
         let mut content = vec![
             ("checks", json!(checks)),
-            ("failed", json!(count(&checks, Standing::Failed))),
-            ("warnings", json!(count(&checks, Standing::Warning))),
+            ("failed", json!(count(&checks, CheckStatus::Failed))),
+            ("warnings", json!(count(&checks, CheckStatus::Warning))),
         ];
         let sources = Sources::new()
             .add("releases", &snapshot.releases)
@@ -36,7 +36,7 @@ pub async fn doctor(session: &Session, output: &Output) -> Ending {
     } else {
         output.answer(&text(&checks));
     }
-    Ok(u8::from(count(&checks, Standing::Failed) > 0))
+    Ok(u8::from(count(&checks, CheckStatus::Failed) > 0))
 }
 
 /// `doctor --set-journal-aside`. Opens no session: it works without a journal that can be read. One
@@ -44,20 +44,20 @@ pub async fn doctor(session: &Session, output: &Output) -> Ending {
 pub async fn set_journal_aside(process: &Environment, global: &Global, output: &Output) -> Ending {
     if global.read_only {
         return Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             "this session is read-only: the journal was not moved",
         )
         .hint("run it without --read-only"));
     }
     let (state, _) = process.folders()?;
     if Journal::is_sound(&state) {
-        let folder = Outside::new(state.display().to_string());
+        let folder = SanitizedText::new(state.display().to_string());
         let what =
             format!("The journal in {folder} is not damaged: rename it and create a new one from its rows");
         confirm::ask_for("yes", &what, output).await?;
     }
     let done = Journal::set_aside(&state, chrono::Utc::now())?;
-    let kept = Outside::new(done.kept_as.display().to_string());
+    let kept = SanitizedText::new(done.kept_as.display().to_string());
     if output.json {
         let saved: Map<String, Value> = done
             .saved
@@ -93,7 +93,7 @@ pub async fn set_journal_aside(process: &Environment, global: &Global, output: &
     Ok(0)
 }
 
-fn count(checks: &[Check], standing: Standing) -> usize {
+fn count(checks: &[Check], standing: CheckStatus) -> usize {
     checks.iter().filter(|check| check.standing == standing).count()
 }
 
@@ -119,9 +119,9 @@ fn text(checks: &[Check]) -> String {
     }
     text.push_str(&format!(
         "{} ok, {}, {} failed\n",
-        count(checks, Standing::Ok),
-        crate::domain::count(count(checks, Standing::Warning), "warning", "warnings"),
-        count(checks, Standing::Failed)
+        count(checks, CheckStatus::Ok),
+        crate::domain::count(count(checks, CheckStatus::Warning), "warning", "warnings"),
+        count(checks, CheckStatus::Failed)
     ));
     text
 }

@@ -14,7 +14,7 @@ use super::args::Global;
 use super::output::Output;
 use super::{prompt, secret_file};
 use crate::config::{self, Config, KeyWish};
-use crate::domain::{Kind, Problem, Snapshot};
+use crate::domain::{Problem, ProblemKind, Snapshot};
 use crate::journal::Journal;
 use crate::observe::Observer;
 use crate::run::{Session, Setting};
@@ -136,7 +136,7 @@ impl Environment {
             return Ok((state.clone(), state.join("cache")));
         }
         let dirs = etcetera::choose_base_strategy().map_err(|error| {
-            Problem::new(Kind::Machine, "no home directory for the state files")
+            Problem::new(ProblemKind::Machine, "no home directory for the state files")
                 .because(&error)
                 .hint("set WINDLASS_STATE_DIR to a directory")
         })?;

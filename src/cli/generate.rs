@@ -10,7 +10,7 @@ use super::Console;
 use super::output::Output;
 use crate::config::Workspace;
 use crate::config::file;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// Generated parts of the documentation.
 #[derive(Subcommand, Clone, Debug)]
@@ -49,8 +49,8 @@ pub fn generate(
         Generated::Keys => output.answer(&(console.key_page)()),
         Generated::Picture { scene, facts } => {
             let text = file::text_within(facts, file::STATE).map_err(|error| {
-                let path = Outside::new(facts.display().to_string());
-                Problem::new(Kind::Usage, format!("cannot read {path}")).because(&error)
+                let path = SanitizedText::new(facts.display().to_string());
+                Problem::new(ProblemKind::Usage, format!("cannot read {path}")).because(&error)
             })?;
             output.answer(&(console.picture)(*scene, &workspace()?, &text)?);
         }

@@ -8,16 +8,16 @@ use std::path::Path;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::args::{Global, Login as Wish};
+use super::args::{Global, Login as Args};
 use super::carry_out::{self, Mode};
 use super::environment::Environment;
 use super::output::Output;
 use super::{Ending, confirm, pairs, prompt, runs, secret_file, watch};
 use crate::domain::credential::{PERMISSIONS, PackageKind, ScopedPackage, TokenScope};
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::journal::Outcome;
-use crate::plan::{Intent, Keep, SignInIntent};
-use crate::run::{Means, Session};
+use crate::plan::{Intent, SignInIntent, TokenStorage};
+use crate::run::{RunSecrets, Session};
 use crate::services::charmhub::StoreToken;
 use crate::services::charmhub::sign_on::{Login, SignOnAnswer};
 use crate::services::credential_file::CredentialFile;
@@ -30,10 +30,10 @@ const TRIES: usize = 3;
 
 /// Signs in to Charmhub and stores the token, or shows which token that creates and where it is
 /// stored.
-pub async fn run(process: &Environment, global: &Global, wish: &Wish, mode: Mode, output: &Output) -> Ending {
+pub async fn run(process: &Environment, global: &Global, wish: &Args, mode: Mode, output: &Output) -> Ending {
     if wish.registry.is_some() {
         return Err(Problem::new(
-            Kind::Usage,
+            ProblemKind::Usage,
             "a registry login changes no service, so there is nothing to plan",
         )
         .hint("run windlass login --registry HOST to check and store it"));
@@ -61,19 +61,19 @@ pub async fn run(process: &Environment, global: &Global, wish: &Wish, mode: Mode
         return Ok(runs::report(&session, &record, output));
     }
     match &intent.keep {
-        Keep::Export { path, .. } => {
+        TokenStorage::Export { path, .. } => {
             // By the name given on the command line, as charmcraft prints it.
             let named = wish.export.as_ref().map(|path| path.display().to_string());
             output.answer(&format!(
                 "Login successful. Credentials exported to '{}'.\n",
-                Outside::new(named.as_ref().unwrap_or(path))
+                SanitizedText::new(named.as_ref().unwrap_or(path))
             ));
             output.say(
                 "warning: the file contains the token in plain text; delete it once you have stored the \
                 token",
             );
         }
-        Keep::Keyring | Keep::EncryptedFile => {
+        TokenStorage::Keyring | TokenStorage::EncryptedFile => {
             let who = async { session.observer.services().publisher().await?.whoami().await };
             match who.await {
                 Ok(facts) => {
@@ -92,9 +92,9 @@ pub async fn run(process: &Environment, global: &Global, wish: &Wish, mode: Mode
 }
 
 /// Lists the tokens that earlier runs created and lost; they are not revoked otherwise.
-async fn say_lost(session: &Session, keep: &Keep, outcome: Option<Outcome>, output: &Output) {
+async fn say_lost(session: &Session, keep: &TokenStorage, outcome: Option<Outcome>, output: &Output) {
     let exported = match (keep, outcome) {
-        (Keep::Export { path, .. }, Some(Outcome::Done)) => secret_file::read(Path::new(path))
+        (TokenStorage::Export { path, .. }, Some(Outcome::Done)) => secret_file::read(Path::new(path))
             .ok()
             .and_then(|text| StoreToken::from_export(text.expose_secret(), "the export").ok()),
         _ => None,
@@ -107,12 +107,12 @@ async fn say_lost(session: &Session, keep: &Keep, outcome: Option<Outcome>, outp
     }
 }
 
-fn scope(wish: &Wish) -> Result<TokenScope, Problem> {
+fn scope(wish: &Args) -> Result<TokenScope, Problem> {
     for permission in &wish.permission {
         if !PERMISSIONS.contains(&permission.as_str()) {
             return Err(Problem::new(
-                Kind::Usage,
-                format!("Invalid permission: '{}'.", Outside::capped(permission, 80)),
+                ProblemKind::Usage,
+                format!("Invalid permission: '{}'.", SanitizedText::capped(permission, 80)),
             )
             .hint(format!("use one of {}", PERMISSIONS.join(", "))));
         }
@@ -145,33 +145,37 @@ fn scope(wish: &Wish) -> Result<TokenScope, Problem> {
 }
 
 /// Returns where the token will be stored, checked before a password is typed.
-async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>) -> Result<Keep, Problem> {
+async fn keep(
+    session: &Session,
+    wish: &Args,
+    passphrase: Option<&SecretString>,
+) -> Result<TokenStorage, Problem> {
     if let Some(path) = &wish.export {
         // A device or a pipe would be replaced by a file.
         let other = std::fs::symlink_metadata(path).is_ok_and(|facts| !facts.is_file());
         if path == std::path::Path::new("-") || other {
             return Err(Problem::new(
-                Kind::Usage,
+                ProblemKind::Usage,
                 format!(
                     "--export needs a file, not '{}'",
-                    Outside::new(path.display().to_string())
+                    SanitizedText::new(path.display().to_string())
                 ),
             )
             .hint("name a file: windlass login --export token.txt"));
         }
         if path.exists() && !wish.force {
             return Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!(
                     "{} already exists and was not overwritten",
-                    Outside::new(path.display().to_string())
+                    SanitizedText::new(path.display().to_string())
                 ),
             )
             .hint("name another file, or add --force"));
         }
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         private_file::probe(&path)?;
-        return Ok(Keep::Export {
+        return Ok(TokenStorage::Export {
             path: path.display().to_string(),
             force: wish.force,
         });
@@ -179,7 +183,7 @@ async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>)
     let services = session.observer.services();
     if services.has_variable_token() {
         return Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             "Cannot login when using alternative auth through CHARMCRAFT_AUTH environment variable.",
         )
         .hint("unset CHARMCRAFT_AUTH, or write the token into a file with --export FILE"));
@@ -190,16 +194,16 @@ async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>)
         if file.exists() {
             file.open(passphrase, &services.endpoints.charmhub)?;
         }
-        return Ok(Keep::EncryptedFile);
+        return Ok(TokenStorage::EncryptedFile);
     }
     let why = match keyring::standing().await {
-        Keyring::Usable if services.uses_keyring() => return Ok(Keep::Keyring),
-        Keyring::Usable => Outside::new("the demo environment does not use your keyring"),
-        Keyring::Locked => Outside::new("the keyring is locked"),
+        Keyring::Usable if services.uses_keyring() => return Ok(TokenStorage::Keyring),
+        Keyring::Usable => SanitizedText::new("the demo environment does not use your keyring"),
+        Keyring::Locked => SanitizedText::new("the keyring is locked"),
         Keyring::Absent(why) => why,
     };
     Err(
-        Problem::new(Kind::Machine, "no keyring is available to store the token")
+        Problem::new(ProblemKind::Machine, "no keyring is available to store the token")
             .cause(why)
             .hint("windlass login --passphrase-file FILE stores it in an encrypted file")
             .hint("windlass login --export FILE writes it to a file in plain text")
@@ -214,7 +218,7 @@ pub async fn sign_in(
     scope: &TokenScope,
     from_env: bool,
     output: &Output,
-) -> Result<Means, Problem> {
+) -> Result<RunSecrets, Problem> {
     let services = session.observer.services();
     let sso = &services.endpoints.sso;
     let mut asked = false;
@@ -240,10 +244,10 @@ pub async fn sign_in(
     for attempt in 1.. {
         let problem = match services.sign_on().discharge(scope, &login).await {
             Ok(SignOnAnswer::Signed(signed)) => {
-                return Ok(Means {
+                return Ok(RunSecrets {
                     login: Some(login),
                     signed: Some(signed),
-                    ..Means::default()
+                    ..RunSecrets::default()
                 });
             }
             Ok(SignOnAnswer::OtpWanted) => {
@@ -253,7 +257,7 @@ pub async fn sign_in(
             Err(problem) => problem,
         };
         // Asks again only for input typed by a person.
-        if !asked || attempt >= TRIES || problem.kind != Kind::Credentials {
+        if !asked || attempt >= TRIES || problem.kind != ProblemKind::Credentials {
             return Err(problem);
         }
         output.explain(&problem);
@@ -275,7 +279,7 @@ pub async fn sign_in(
         .await?;
     }
     Err(Problem::new(
-        Kind::Internal,
+        ProblemKind::Internal,
         "the sign-in stopped without an error",
     ))
 }
@@ -297,7 +301,7 @@ pub async fn at_terminal<T: Send + 'static>(
     ask: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(ask).await.unwrap_or_else(|error| {
-        Err(Problem::new(Kind::Internal, "the prompt stopped unexpectedly").because(&error))
+        Err(Problem::new(ProblemKind::Internal, "the prompt stopped unexpectedly").because(&error))
     })
 }
 
@@ -319,7 +323,7 @@ pub async fn logout(session: &Session, registry: Option<&str>, output: &Output) 
     }
     if services.has_variable_token() {
         return Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             "Cannot logout when using alternative auth through CHARMCRAFT_AUTH environment variable.",
         )
         .hint("unset CHARMCRAFT_AUTH; to revoke the token itself: windlass revoke SESSION"));

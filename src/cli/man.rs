@@ -13,7 +13,7 @@ use super::Ending;
 use super::args;
 use super::examples::examples_of;
 use super::output::Output;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// Exit status, environment and files.
 const SURROUNDINGS: &str = r#".SH "EXIT STATUS"
@@ -103,8 +103,9 @@ pub fn man(out: Option<&Path>, output: &Output) -> Ending {
     if let Some(folder) = out {
         return pages(folder, output);
     }
-    let page = whole()
-        .map_err(|error| Problem::new(Kind::Machine, "cannot render the manual page").because(&error))?;
+    let page = whole().map_err(|error| {
+        Problem::new(ProblemKind::Machine, "cannot render the manual page").because(&error)
+    })?;
     if output.json {
         output.document("man", None, vec![("page", json!(page))]);
     } else {
@@ -114,13 +115,13 @@ pub fn man(out: Option<&Path>, output: &Output) -> Ending {
 }
 
 fn pages(folder: &Path, output: &Output) -> Ending {
-    let shown = Outside::new(folder.display().to_string());
+    let shown = SanitizedText::new(folder.display().to_string());
     let failed = |error: std::io::Error| {
-        Problem::new(Kind::Machine, format!("cannot write manual pages to {shown}")).because_of_file(
-            &error,
-            &shown,
-            "name a directory that you can write to",
+        Problem::new(
+            ProblemKind::Machine,
+            format!("cannot write manual pages to {shown}"),
         )
+        .because_of_file(&error, &shown, "name a directory that you can write to")
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
     let mut top = args::command().disable_help_subcommand(true);

@@ -40,7 +40,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 
 use crate::config::{KeyWish, Workspace};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 use crate::run::Session;
 use args::{Cli, Command, Plannable};
 use carry_out::Mode;
@@ -129,7 +129,7 @@ pub fn main(console: Console) -> ExitCode {
             };
             let line = said.lines().next().unwrap_or_default();
             let line = format!("{}{named}", line.strip_prefix("error: ").unwrap_or(line));
-            let problem = Problem::new(Kind::Usage, line)
+            let problem = Problem::new(ProblemKind::Usage, line)
                 .hint("run 'windlass help' or 'windlass help COMMAND' for usage");
             Output::new(&args::Global::of_words(std::env::args_os())).problem(&problem);
             return ExitCode::from(problem.kind.exit_code());
@@ -147,7 +147,8 @@ pub fn main(console: Console) -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            return output.fail(&Problem::new(Kind::Machine, "cannot start the runtime").because(&error));
+            return output
+                .fail(&Problem::new(ProblemKind::Machine, "cannot start the runtime").because(&error));
         }
     };
     signals::force_exit_when_blocked(console.restore_terminal);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use crate::domain::{Channel, Kind, Outside, Problem};
+use crate::domain::{Channel, Problem, ProblemKind, SanitizedText};
 
 /// Longest part of the input that an error repeats, in characters.
 const SHOWN: usize = 100;
@@ -34,8 +34,8 @@ impl Form {
         for text in texts {
             let bad = |what: String| {
                 Problem::new(
-                    Kind::Usage,
-                    format!("{}{} {what}", self.before, Outside::capped(text, SHOWN)),
+                    ProblemKind::Usage,
+                    format!("{}{} {what}", self.before, SanitizedText::capped(text, SHOWN)),
                 )
                 .hint(format!("use {}{}", self.before, self.shape))
             };
@@ -47,7 +47,7 @@ impl Form {
             }
             let (name, value) = read(name, value)?;
             if pairs.contains_key(&name) {
-                let shown = Outside::capped(name.to_string(), SHOWN);
+                let shown = SanitizedText::capped(name.to_string(), SHOWN);
                 return Err(bad(format!("repeats {shown}")).hint("remove one of the two"));
             }
             pairs.insert(name, value);
@@ -60,8 +60,8 @@ impl Form {
 pub fn number(text: &str, what: &str) -> Result<u64, Problem> {
     text.strip_prefix('r').unwrap_or(text).parse().map_err(|_| {
         Problem::new(
-            Kind::Usage,
-            format!("{what} {} is not a number", Outside::capped(text, SHOWN)),
+            ProblemKind::Usage,
+            format!("{what} {} is not a number", SanitizedText::capped(text, SHOWN)),
         )
         .hint("write a revision as 42 or r42")
     })
@@ -105,7 +105,7 @@ mod tests {
             (&["a=1", "a=1"], "--image a=1 repeats a"),
         ] {
             let problem = read(texts).unwrap_err();
-            assert_eq!(problem.kind, Kind::Usage);
+            assert_eq!(problem.kind, ProblemKind::Usage);
             assert_eq!(problem.summary.as_str(), said);
             assert_eq!(problem.hints[0].as_str(), "use --image NAME=TAG");
         }
@@ -130,7 +130,11 @@ mod tests {
         assert_eq!(number("42", "--revision").unwrap(), 42);
         assert_eq!(number("r42", "--revision").unwrap(), 42);
         for bad in ["rr42", "", "r", "-1", "4x"] {
-            assert_eq!(number(bad, "--revision").unwrap_err().kind, Kind::Usage, "{bad}");
+            assert_eq!(
+                number(bad, "--revision").unwrap_err().kind,
+                ProblemKind::Usage,
+                "{bad}"
+            );
         }
     }
 }

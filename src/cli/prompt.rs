@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::signals;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// Longest secret accepted, in bytes. Allocated at once: a growing buffer leaves copies behind.
 const LONGEST: usize = 4096;
@@ -19,7 +19,7 @@ const LONGEST: usize = 4096;
 fn no_terminal(question: &str) -> Problem {
     let what = question.trim_end().trim_end_matches(':').to_lowercase();
     Problem::new(
-        Kind::Credentials,
+        ProblemKind::Credentials,
         format!("cannot ask for the {what} without a terminal"),
     )
     .hint(
@@ -30,7 +30,7 @@ fn no_terminal(question: &str) -> Problem {
 }
 
 fn unreadable(error: &std::io::Error) -> Problem {
-    Problem::new(Kind::Machine, "cannot read from the terminal").because(error)
+    Problem::new(ProblemKind::Machine, "cannot read from the terminal").because(error)
 }
 
 fn say(text: &str) {
@@ -73,7 +73,7 @@ pub fn hidden(question: &str) -> Result<SecretString, Problem> {
 }
 
 fn given_up() -> Problem {
-    Problem::new(Kind::Refused, "cancelled: nothing was changed").hint("run the same command again")
+    Problem::new(ProblemKind::Refused, "cancelled: nothing was changed").hint("run the same command again")
 }
 
 /// Reads keys up to Enter; backspace, Ctrl-U, Ctrl-C and Ctrl-D work as usual.
@@ -105,9 +105,8 @@ fn keys(mut input: impl Read) -> Result<Zeroizing<String>, Problem> {
     }
     match std::str::from_utf8(&typed) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => {
-            Err(Problem::new(Kind::Usage, "the input is not valid UTF-8").hint("run the same command again"))
-        }
+        Err(_) => Err(Problem::new(ProblemKind::Usage, "the input is not valid UTF-8")
+            .hint("run the same command again")),
     }
 }
 
@@ -123,7 +122,7 @@ mod tests {
         assert_eq!(typed(b"wrong\x15right\n").unwrap(), "right");
         assert_eq!(typed(b"sec\x1aret\n").unwrap(), "secret");
         for stopped in [&b"half\x03"[..], b"half\x04", b"half"] {
-            assert_eq!(typed(stopped).unwrap_err().kind, Kind::Refused);
+            assert_eq!(typed(stopped).unwrap_err().kind, ProblemKind::Refused);
         }
     }
 }

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::actions_job::{self, Level};
-use super::args::{Wish, WithoutPart};
+use super::args::{PublishArgs, WithoutPart};
 use super::carry_out::{self, Mode};
 use super::output::Output;
 use super::pairs::{self, Form};
 use super::{Ending, confirm, documents, runs};
-use crate::domain::{CharmRevision, Kind, Problem, ReleaseName, Snapshot};
+use crate::domain::{CharmRevision, Problem, ProblemKind, ReleaseName, Snapshot};
 use crate::journal::{Outcome, RunRecord};
 use crate::observe::View;
-use crate::plan::intent::Part;
+use crate::plan::intent::SkipPart;
 use crate::plan::queue::{LeftOut, Queue};
 use crate::plan::{Intent, PublishIntent};
 use crate::run::Session;
@@ -29,7 +29,7 @@ const IMAGE: Form = Form {
     sign: '=',
 };
 
-fn intent(wish: &Wish, release: ReleaseName) -> Result<PublishIntent, Problem> {
+fn intent(wish: &PublishArgs, release: ReleaseName) -> Result<PublishIntent, Problem> {
     let revisions = REVISION.read(&wish.revision, |charm, number| {
         Ok((
             charm.parse()?,
@@ -55,16 +55,16 @@ fn intent(wish: &Wish, release: ReleaseName) -> Result<PublishIntent, Problem> {
             .without
             .iter()
             .map(|part| match part {
-                WithoutPart::Branch => Part::Branch,
-                WithoutPart::Bundle => Part::Bundle,
+                WithoutPart::Branch => SkipPart::Branch,
+                WithoutPart::Bundle => SkipPart::Bundle,
             })
             .collect(),
     })
 }
 
-fn named(wish: &Wish) -> Result<ReleaseName, Problem> {
+fn named(wish: &PublishArgs) -> Result<ReleaseName, Problem> {
     let name = wish.release.as_deref().ok_or_else(|| {
-        Problem::new(Kind::Usage, "publish requires a release or --new")
+        Problem::new(ProblemKind::Usage, "publish requires a release or --new")
             .hint("windlass publish --new publishes every release that the workspace selects")
             .hint("list releases with 'windlass releases'")
     })?;
@@ -72,7 +72,7 @@ fn named(wish: &Wish) -> Result<ReleaseName, Problem> {
 }
 
 /// Publishes one release or every new one, or shows what that would change.
-pub async fn run(session: &Session, wish: &Wish, mode: Mode, output: &Output) -> Ending {
+pub async fn run(session: &Session, wish: &PublishArgs, mode: Mode, output: &Output) -> Ending {
     if !wish.new {
         let intent = Intent::Publish(intent(wish, named(wish)?)?);
         return carry_out::run(session, &intent, mode, output).await;
@@ -87,7 +87,7 @@ pub async fn run(session: &Session, wish: &Wish, mode: Mode, output: &Output) ->
 }
 
 /// Shows what publishing every new release would change.
-async fn plan_new(session: &Session, wish: &Wish, output: &Output) -> Ending {
+async fn plan_new(session: &Session, wish: &PublishArgs, output: &Output) -> Ending {
     let (queue, mut snapshot) = queue(session, session.observer.cached()).await?;
     let mut plans = Vec::new();
     for release in queue.taken {
@@ -137,7 +137,7 @@ struct Published {
     stopped: Option<Problem>,
 }
 
-async fn publish_new(session: &Session, wish: &Wish, output: &Output) -> Ending {
+async fn publish_new(session: &Session, wish: &PublishArgs, output: &Output) -> Ending {
     let mut whole = Published::default();
     let ended = one_by_one(session, wish, &mut whole, output).await;
     if let Err(problem) = ended {
@@ -171,7 +171,7 @@ async fn publish_new(session: &Session, wish: &Wish, output: &Output) -> Ending 
 /// facts newer than the previous run.
 async fn one_by_one(
     session: &Session,
-    wish: &Wish,
+    wish: &PublishArgs,
     whole: &mut Published,
     output: &Output,
 ) -> Result<(), Problem> {

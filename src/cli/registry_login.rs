@@ -10,15 +10,15 @@ use serde_json::json;
 use super::login::at_terminal;
 use super::output::Output;
 use super::{Ending, prompt, secret_file};
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::run::Session;
 
 /// Verifies the login of a registry and stores it.
 pub async fn registry(session: &Session, host: &str, user: Option<&str>, output: &Output) -> Ending {
     if host.contains('/') {
         return Err(Problem::new(
-            Kind::Usage,
-            format!("'{}' is not a registry host", Outside::capped(host, 100)),
+            ProblemKind::Usage,
+            format!("'{}' is not a registry host", SanitizedText::capped(host, 100)),
         )
         .hint("give only the host, for example ghcr.io"));
     }
@@ -40,8 +40,8 @@ pub async fn registry(session: &Session, host: &str, user: Option<&str>, output:
     }
     let mut text = format!(
         "Logged in to {} as '{}'.\n",
-        Outside::new(host),
-        Outside::new(&user)
+        SanitizedText::new(host),
+        SanitizedText::new(&user)
     );
     if !scopes.is_empty() {
         let scopes: Vec<_> = scopes.iter().map(ToString::to_string).collect();
@@ -69,7 +69,7 @@ async fn registry_login(user: Option<&str>) -> Result<(String, SecretString), Pr
     match (user, piped.expose_secret().split_once(':')) {
         (Some(user), _) => Ok((user.to_owned(), piped)),
         (None, Some((user, secret))) => Ok((user.to_owned(), SecretString::from(secret))),
-        (None, None) => Err(Problem::new(Kind::Usage, "no user name for the token")
+        (None, None) => Err(Problem::new(ProblemKind::Usage, "no user name for the token")
             .hint("add --username USER, or pipe in USER:TOKEN")),
     }
 }

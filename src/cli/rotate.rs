@@ -7,18 +7,18 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
-use super::args::{Global, Rotate as Wish};
+use super::args::{Global, Rotate as Args};
 use super::carry_out::{self, Mode};
 use super::environment::Environment;
 use super::output::Output;
 use super::{Ending, confirm, login, prompt, runs, secret_file, watch};
-use crate::domain::{Fingerprint, Outside, Problem, SessionId};
+use crate::domain::{Fingerprint, Problem, SanitizedText, SessionId};
 use crate::journal::Outcome;
 use crate::plan::{Intent, RevokeIntent, Revoked, RotateIntent, rotate};
-use crate::run::{Means, Session};
+use crate::run::{RunSecrets, Session};
 
 /// Returns the intent and the supplied value.
-fn intent(session: &Session, wish: &Wish) -> Result<(RotateIntent, Option<SecretString>), Problem> {
+fn intent(session: &Session, wish: &Args) -> Result<(RotateIntent, Option<SecretString>), Problem> {
     let mut intent = RotateIntent {
         targets: wish
             .target
@@ -56,7 +56,7 @@ fn intent(session: &Session, wish: &Wish) -> Result<(RotateIntent, Option<Secret
     let source = if path == Path::new("-") {
         "standard input".to_owned()
     } else {
-        Outside::new(path.display().to_string()).to_string()
+        SanitizedText::new(path.display().to_string()).to_string()
     };
     let (value, fingerprint) = session.bring(kind, &text, &source)?;
     intent.brought = Some(fingerprint);
@@ -64,7 +64,7 @@ fn intent(session: &Session, wish: &Wish) -> Result<(RotateIntent, Option<Secret
 }
 
 /// Rotates the credential, or shows what that would change.
-pub async fn run(process: &Environment, global: &Global, wish: &Wish, mode: Mode, output: &Output) -> Ending {
+pub async fn run(process: &Environment, global: &Global, wish: &Args, mode: Mode, output: &Output) -> Ending {
     let session = &process.session(global, output)?;
     let (intent, brought) = intent(session, wish)?;
     let intent = Intent::Rotate(intent);
@@ -82,7 +82,7 @@ pub async fn run(process: &Environment, global: &Global, wish: &Wish, mode: Mode
     }
     let mut means = match plan.sign_in() {
         Some(scope) => login::sign_in(process, session, scope, wish.from_env, output).await?,
-        None => Means::default(),
+        None => RunSecrets::default(),
     };
     means.brought = brought;
     let handle = session.start_with(plan.clone(), means)?;
@@ -100,7 +100,7 @@ async fn offer_removal(path: &Path, output: &Output) {
     if path == Path::new("-") {
         return;
     }
-    let shown = Outside::new(path.display().to_string());
+    let shown = SanitizedText::new(path.display().to_string());
     if output.yes || !std::io::stdin().is_terminal() {
         output.say(&format!(
             "{shown} still contains the value in plain text: delete it"

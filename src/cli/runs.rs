@@ -10,7 +10,7 @@ use super::{Ending, confirm, documents, login, tables, watch};
 use crate::domain::Problem;
 use crate::journal::{Outcome, RunId, RunRecord, RunState, StepOutcome};
 use crate::plan::Op;
-use crate::run::{Means, Session};
+use crate::run::{RunSecrets, Session};
 
 /// Lists the newest runs.
 pub fn list(session: &Session, output: &Output) -> Ending {
@@ -277,7 +277,7 @@ pub async fn resume(
                 ));
                 login::sign_in(process, session, scope, from_env, output).await?
             }
-            None => Means::default(),
+            None => RunSecrets::default(),
         };
         means.passphrase = process.passphrase(global)?;
         let plan = resumption.plan.clone();

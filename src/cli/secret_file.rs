@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use crate::config::file::open_plain;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// Largest secret read, in bytes: slightly above GitHub's limit.
 const LARGEST: u64 = 65_536;
@@ -17,10 +17,10 @@ pub fn read(path: &Path) -> Result<SecretString, Problem> {
     if path == Path::new("-") {
         return text_of(std::io::stdin().lock(), "standard input");
     }
-    let shown = Outside::new(path.display().to_string());
-    let refused = |why: &str| Problem::new(Kind::Credentials, format!("cannot use {shown}: {why}"));
+    let shown = SanitizedText::new(path.display().to_string());
+    let refused = |why: &str| Problem::new(ProblemKind::Credentials, format!("cannot use {shown}: {why}"));
     let failed = |error: std::io::Error| {
-        Problem::new(Kind::Credentials, format!("cannot read {shown}"))
+        Problem::new(ProblemKind::Credentials, format!("cannot read {shown}"))
             .because(&error)
             .hint("check the path and that you own the file")
     };
@@ -46,19 +46,20 @@ pub fn read(path: &Path) -> Result<SecretString, Problem> {
 
 fn text_of(input: impl Read, place: &str) -> Result<SecretString, Problem> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LARGEST as usize));
-    input
-        .take(LARGEST)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Problem::new(Kind::Credentials, format!("cannot read {place}")).because(&error))?;
+    input.take(LARGEST).read_to_end(&mut bytes).map_err(|error| {
+        Problem::new(ProblemKind::Credentials, format!("cannot read {place}")).because(&error)
+    })?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| {
-            Problem::new(Kind::Credentials, format!("{place} is not valid UTF-8"))
+            Problem::new(ProblemKind::Credentials, format!("{place} is not valid UTF-8"))
                 .hint("use a file that contains only the value")
         })?
         .trim();
     if text.is_empty() {
-        return Err(Problem::new(Kind::Credentials, format!("{place} is empty"))
-            .hint("write the value into it, for example with windlass login --export FILE"));
+        return Err(
+            Problem::new(ProblemKind::Credentials, format!("{place} is empty"))
+                .hint("write the value into it, for example with windlass login --export FILE"),
+        );
     }
     Ok(SecretString::from(text))
 }
@@ -80,7 +81,7 @@ mod tests {
         for open in [0o644, 0o640, 0o604] {
             mode(open);
             let problem = read(&path).unwrap_err();
-            assert_eq!(problem.kind, Kind::Credentials);
+            assert_eq!(problem.kind, ProblemKind::Credentials);
             assert!(problem.hints[0].as_str().starts_with("chmod 600"), "{problem:?}");
         }
         mode(0o600);

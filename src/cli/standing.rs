@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::args::{Promote, Rollback};
 use super::pairs::{self, Form};
 use crate::domain::channel::Risk;
-use crate::domain::{Channel, Kind, Outside, Problem, RunId};
+use crate::domain::{Channel, Problem, ProblemKind, RunId, SanitizedText};
 use crate::plan::{
     HoldIntent, Intent, Moment, PromoteIntent, PromoteTrackIntent, RollbackIntent, RolledBack,
 };
@@ -47,7 +47,7 @@ pub fn promote(wish: &Promote) -> Result<Intent, Problem> {
     }
     let Some(release) = &wish.release else {
         return Err(Problem::new(
-            Kind::Usage,
+            ProblemKind::Usage,
             "name a release, or a track with --track",
         ));
     };
@@ -62,8 +62,8 @@ pub fn promote(wish: &Promote) -> Result<Intent, Problem> {
 fn moment(text: &str, now: DateTime<Utc>) -> Result<Moment, Problem> {
     let wrong = |what: &str| {
         Problem::new(
-            Kind::Usage,
-            format!("--to {} is {what}", Outside::capped(text, 60)),
+            ProblemKind::Usage,
+            format!("--to {} is {what}", SanitizedText::capped(text, 60)),
         )
         .hint("use a past time with its zone, such as 2025-02-03T12:00:00Z, or a run from 'windlass runs'")
     };
@@ -92,8 +92,8 @@ fn run_id(text: &str) -> Result<RunId, Problem> {
         Ok(RunId(text.to_owned()))
     } else {
         Err(Problem::new(
-            Kind::Usage,
-            format!("'{}' is not a run id", Outside::capped(text, 60)),
+            ProblemKind::Usage,
+            format!("'{}' is not a run id", SanitizedText::capped(text, 60)),
         )
         .hint("list runs with 'windlass runs'"))
     }
@@ -122,7 +122,7 @@ pub fn rollback(wish: &Rollback) -> Result<Intent, Problem> {
             }
         }
         _ => {
-            return Err(Problem::new(Kind::Usage, "give --run RUN or a charm"));
+            return Err(Problem::new(ProblemKind::Usage, "give --run RUN or a charm"));
         }
     };
     Ok(Intent::Rollback(RollbackIntent { of, over: wish.over }))
@@ -153,7 +153,7 @@ mod tests {
             ("yesterday 12:00", "neither"),
         ] {
             let problem = moment(text, now).unwrap_err();
-            assert_eq!(problem.kind, Kind::Usage);
+            assert_eq!(problem.kind, ProblemKind::Usage);
             assert!(problem.summary.as_str().contains(why), "{problem}");
             assert!(
                 problem.hints[0].as_str().contains("2025-02-03T12:00:00Z"),

@@ -3,7 +3,9 @@
 use super::args::{Close, Copy, Release};
 use super::pairs::{self, Form};
 use crate::domain::image::Platform;
-use crate::domain::{CharmRevision, ImageSource, Kind, Problem, Reference, ResourceName, ResourceRevision};
+use crate::domain::{
+    CharmRevision, ImageSource, Problem, ProblemKind, Reference, ResourceName, ResourceRevision,
+};
 use crate::plan::{CloseIntent, CopyIntent, Intent, ReleaseIntent};
 
 const RESOURCE: Form = Form {
@@ -18,7 +20,7 @@ pub fn source(text: &str) -> Result<ImageSource, Problem> {
     Ok(match parsed {
         ImageSource::Local(local) => {
             let here = std::env::current_dir().map_err(|error| {
-                Problem::new(Kind::Machine, "cannot determine the current directory").because(&error)
+                Problem::new(ProblemKind::Machine, "cannot determine the current directory").because(&error)
             })?;
             ImageSource::Local(local.below(&here))
         }
@@ -30,9 +32,11 @@ pub fn source(text: &str) -> Result<ImageSource, Problem> {
 pub fn destination(text: &str) -> Result<Reference, Problem> {
     match ImageSource::parse(text)? {
         ImageSource::Registry(reference) => Ok(reference),
-        ImageSource::Local(local) => Err(Problem::new(Kind::Usage, format!("cannot copy to {local}"))
-            .cause("only registries are supported as a destination")
-            .hint("use HOST/NAME:TAG, for example ghcr.io/finos/legend-engine:4.35.0")),
+        ImageSource::Local(local) => Err(
+            Problem::new(ProblemKind::Usage, format!("cannot copy to {local}"))
+                .cause("only registries are supported as a destination")
+                .hint("use HOST/NAME:TAG, for example ghcr.io/finos/legend-engine:4.35.0"),
+        ),
     }
 }
 

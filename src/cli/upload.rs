@@ -10,7 +10,7 @@ use super::output::Output;
 use super::transfer::{platforms, source};
 use super::{Ending, confirm, runs};
 use crate::domain::{
-    ContentFacts, ImageFacts, ImageSource, Kind, LocalSource, Problem, ResourceRevision, Snapshot,
+    ContentFacts, ImageFacts, ImageSource, LocalSource, Problem, ProblemKind, ResourceRevision, Snapshot,
 };
 use crate::journal::{Outcome, RunRecord};
 use crate::plan::{Content, Intent, Op, Step, UploadIntent, upload};
@@ -19,16 +19,16 @@ use crate::services::engine::Wanted;
 
 fn intent(wish: &UploadResource) -> Result<UploadIntent, Problem> {
     if wish.filepath.is_none() && !wish.arch.is_empty() {
-        return Err(Problem::new(Kind::Usage, "--arch requires --filepath")
+        return Err(Problem::new(ProblemKind::Usage, "--arch requires --filepath")
             .hint("architectures of an image are read from the image; choose platforms with --platform"));
     }
     if wish.from.is_none() && !wish.platform.is_empty() {
-        return Err(Problem::new(Kind::Usage, "--platform requires --from"));
+        return Err(Problem::new(ProblemKind::Usage, "--platform requires --from"));
     }
     let content = match (&wish.filepath, &wish.image, &wish.from) {
         (Some(path), None, None) => {
             let path = std::path::absolute(path).map_err(|error| {
-                Problem::new(Kind::Usage, format!("cannot access {}", path.display())).because(&error)
+                Problem::new(ProblemKind::Usage, format!("cannot access {}", path.display())).because(&error)
             })?;
             upload::architectures(&wish.arch)?;
             Content::File {
@@ -49,7 +49,7 @@ fn intent(wish: &UploadResource) -> Result<UploadIntent, Problem> {
         },
         _ => {
             return Err(Problem::new(
-                Kind::Usage,
+                ProblemKind::Usage,
                 "give exactly one of --filepath, --image and --from",
             ));
         }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::args::ProgressForm;
 use super::output::Output;
 use super::{signals, tables};
-use crate::domain::{Kind, Problem, count};
+use crate::domain::{Problem, ProblemKind, count};
 use crate::journal::{RunRecord, StepOutcome};
 use crate::plan::{Plan, StepId};
 use crate::run::{Phase, RunHandle, RunProgress, StepProgress};
@@ -48,11 +48,12 @@ pub async fn follow(mut handle: RunHandle, plan: &Plan, output: &Output) -> Resu
     teller.tell(&handle.progress.borrow().clone());
     match ended {
         Ok(result) => result,
-        Err(error) => Err(
-            Problem::new(Kind::Internal, format!("run {} was interrupted", handle.id))
-                .because(&error)
-                .hint(format!("continue with: windlass resume {}", handle.id)),
-        ),
+        Err(error) => Err(Problem::new(
+            ProblemKind::Internal,
+            format!("run {} was interrupted", handle.id),
+        )
+        .because(&error)
+        .hint(format!("continue with: windlass resume {}", handle.id))),
     }
 }
 

@@ -14,7 +14,7 @@ use super::output::Output;
 use super::pairs::Form;
 use super::{Ending, confirm, runs, tables};
 use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
-use crate::domain::{GitHubRepository, Kind, Outside, Problem};
+use crate::domain::{GitHubRepository, Problem, ProblemKind, SanitizedText};
 use crate::journal::{Outcome, RunRecord};
 use crate::plan::workflow::{lint, words};
 use crate::plan::{Intent, WorkflowAction, WorkflowIntent};
@@ -64,10 +64,11 @@ pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> En
         }
         WorkflowWhat::Watch { run, timeout } => {
             if session.observer.is_offline() {
-                return Err(
-                    Problem::new(Kind::Refused, "this session is offline: cannot follow a run")
-                        .hint("run it without --offline"),
-                );
+                return Err(Problem::new(
+                    ProblemKind::Refused,
+                    "this session is offline: cannot follow a run",
+                )
+                .hint("run it without --offline"));
             }
             let seen = follow(session, &repository, *run, *timeout, output).await?;
             let (code, problem) = verdict(&repository, &seen, *timeout);
@@ -111,8 +112,11 @@ fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository
     let known = workspace.repositories();
     let Some(named) = named else {
         let bundle = workspace.bundle.as_ref().ok_or_else(|| {
-            Problem::new(Kind::Usage, format!("workspace {} has no bundle", workspace.name))
-                .hint("name a repository with --repository OWNER/NAME")
+            Problem::new(
+                ProblemKind::Usage,
+                format!("workspace {} has no bundle", workspace.name),
+            )
+            .hint("name a repository with --repository OWNER/NAME")
         })?;
         return bundle.repository.parse();
     };
@@ -120,10 +124,10 @@ fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository
         return known.parse();
     }
     let problem = Problem::new(
-        Kind::Usage,
+        ProblemKind::Usage,
         format!(
             "{} is not a repository of workspace {}",
-            Outside::capped(named, 100),
+            SanitizedText::capped(named, 100),
             workspace.name
         ),
     );
@@ -180,7 +184,7 @@ async fn started(
     let Some(run) = record.steps.iter().find_map(|step| step.made.workflow_run) else {
         let why = record.steps.iter().find_map(|step| step.made.note.clone());
         let mut problem = Problem::new(
-            Kind::Service,
+            ProblemKind::Service,
             "the workflow was started, but its run was not found",
         );
         problem.causes.extend(why);
@@ -269,7 +273,7 @@ fn verdict(repository: &GitHubRepository, run: &WorkflowRun, limit: Duration) ->
     }
     if !run.ended() {
         let problem = Problem::new(
-            Kind::Service,
+            ProblemKind::Service,
             format!(
                 "run {} of {repository} is still in progress after {} s",
                 run.id,
@@ -281,7 +285,7 @@ fn verdict(repository: &GitHubRepository, run: &WorkflowRun, limit: Duration) ->
         return (UNKNOWN, Some(problem));
     }
     let mut problem = Problem::new(
-        Kind::Service,
+        ProblemKind::Service,
         format!("run {} of {repository} finished: {}", run.id, run.word()),
     );
     if let Some(job) = run.failed_job() {
@@ -334,7 +338,12 @@ async fn list(session: &Session, repository: &GitHubRepository, output: &Output)
     let snapshot = observer
         .look_at_workflows(observer.cached(), repository, None)
         .await;
-    let unseen = || Problem::new(Kind::NotFound, format!("{repository} has not been read yet"));
+    let unseen = || {
+        Problem::new(
+            ProblemKind::NotFound,
+            format!("{repository} has not been read yet"),
+        )
+    };
     let seen = snapshot.workflows.get(repository).ok_or_else(unseen)?;
     let found: &RepositoryWorkflows = match (&seen.value, &seen.problem) {
         (Some(found), None) => found,
@@ -381,7 +390,7 @@ async fn list(session: &Session, repository: &GitHubRepository, output: &Output)
             file.file_name().to_owned(),
             file.state
                 .as_ref()
-                .map_or("not listed", Outside::as_str)
+                .map_or("not listed", SanitizedText::as_str)
                 .to_owned(),
             file.form
                 .as_deref()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Model;
-use crate::domain::Outside;
+use crate::domain::SanitizedText;
 use crate::journal::{Outcome, RunId, RunRecord, RunState};
 use crate::plan::{Plan, StepId};
 use crate::run::progress::{Phase, RunProgress, StepProgress};
@@ -205,7 +205,7 @@ pub fn unfinished_runs(model: &Model) -> String {
         };
         text.push_str(&format!(
             "Run {run} ({}) {how}: windlass resume {run}\n",
-            Outside::capped(&live.plan.title, 80)
+            SanitizedText::capped(&live.plan.title, 80)
         ));
     }
     text

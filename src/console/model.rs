@@ -22,11 +22,11 @@ use super::running::Running;
 use super::split::Split;
 use super::tour::Step;
 use super::view::look::Look;
-use super::wishes::Wishes;
+use super::wishes::Preferences;
 use super::workflows::Followed;
 use crate::config::Workspace;
 use crate::domain::tags::TagList;
-use crate::domain::{CharmName, Observed, Outside, Problem, Repository, Snapshot, Source};
+use crate::domain::{CharmName, Observed, Problem, Repository, SanitizedText, Snapshot, Source};
 use crate::journal::{RunId, RunRecord};
 use crate::plan::Changed;
 
@@ -50,7 +50,7 @@ pub struct Setting {
     /// The home directory that `~` expands to, if known.
     pub home: Option<String>,
     /// The operator's terminal preferences.
-    pub wishes: Wishes,
+    pub wishes: Preferences,
     /// The current keys.
     pub keymap: Arc<Keymap>,
 }
@@ -154,7 +154,7 @@ pub struct Model {
     /// Images that were read in detail.
     pub images: Images,
     /// Names of the images that container engines of this machine have.
-    pub engines: Vec<Outside>,
+    pub engines: Vec<SanitizedText>,
     /// The directory that completes the typed path.
     pub folder: Option<Folder>,
     /// Charms whose older revisions are being read.

@@ -19,7 +19,7 @@ use super::split::Grip;
 use crate::domain::charm::ImageBehind;
 use crate::domain::tags::TagList;
 use crate::domain::workflow::{JobLog, RepositoryWorkflows, WorkflowRun};
-use crate::domain::{CharmName, Observed, Outside, Problem, Snapshot, SourceUpdate};
+use crate::domain::{CharmName, Observed, Problem, SanitizedText, Snapshot, SourceUpdate};
 use crate::journal::{RunId, RunRecord};
 use crate::plan::Plan;
 use crate::run::progress::RunProgress;
@@ -51,7 +51,7 @@ pub enum Msg {
     Wheel(Option<PaneId>, isize),
     // --- sent by actions
     /// Navigate, or change only the screen.
-    Go(Go),
+    Go(NavCommand),
     /// Of the plan review.
     Review(ReviewMsg),
     /// Of the screen of a run.
@@ -116,7 +116,7 @@ pub enum Msg {
     /// GitHub answered about a workflow run that a windlass run started.
     WorkflowFollowed(RunId, DateTime<Utc>, Box<Result<WorkflowRun, Problem>>),
     /// The container engines of this machine listed their images.
-    Held(Vec<Outside>),
+    Held(Vec<SanitizedText>),
     /// A run started, or failed to.
     Started(RequestId, Result<RunId, Problem>),
     /// A run progressed.
@@ -135,7 +135,7 @@ pub enum Msg {
 
 /// Navigation and other changes of the screen only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Go {
+pub enum NavCommand {
     /// To a pane.
     Pane(PaneId),
     /// To the next pane.

@@ -14,13 +14,13 @@ use super::actions::{self, Key};
 use super::dialogs::Modal;
 use super::effect::RequestId;
 use super::model::Setting;
-use super::msg::Go;
+use super::msg::NavCommand;
 use super::panes::PaneId;
 use super::split::{Border, Grip};
 use super::tour::Step;
 use super::update::update;
 use super::view::look::Look;
-use super::wishes::Wishes;
+use super::wishes::Preferences;
 use super::{Model, Msg};
 use crate::config::{Notify, Workspace};
 use crate::domain::{Problem, RunId, Snapshot, SourceUpdate};
@@ -140,7 +140,7 @@ pub fn entry(model: &Model, msg: &Msg, name: String) -> Entry {
         Msg::Resize(columns, lines) => Entry::Resize(*columns, *lines),
         Msg::Focus(focus) => Entry::Focus(*focus),
         Msg::Act(id) => Entry::Act(format!("{id:?}")),
-        Msg::Go(Go::Pane(pane)) => Entry::Pane(number(*pane)),
+        Msg::Go(NavCommand::Pane(pane)) => Entry::Pane(number(*pane)),
         Msg::Select(pane, at) => Entry::Select(number(*pane), *at),
         Msg::Pick(at) => Entry::Pick(*at),
         Msg::Twice => Entry::Twice,
@@ -187,7 +187,7 @@ fn message(entry: Entry) -> Option<Msg> {
             let named = actions::all().find(|spec| format!("{:?}", spec.id) == name);
             named.map(|spec| Msg::Act(spec.id))
         }
-        Entry::Pane(at) => pane(at).map(|pane| Msg::Go(Go::Pane(pane))),
+        Entry::Pane(at) => pane(at).map(|pane| Msg::Go(NavCommand::Pane(pane))),
         Entry::Select(at, row) => pane(at).map(|pane| Msg::Select(pane, row)),
         Entry::Pick(at) => Some(Msg::Pick(at)),
         Entry::Twice => Some(Msg::Twice),
@@ -233,11 +233,11 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = &'a str>, look: Look) -> Optio
         offline: begin.offline,
         folder: begin.folder,
         home: begin.home,
-        wishes: Wishes {
+        wishes: Preferences {
             mouse: begin.mouse,
             clipboard: begin.clipboard,
             notify: begin.notify,
-            ..Wishes::default()
+            ..Preferences::default()
         },
         // Custom keys are not recorded: the replay uses the default ones.
         keymap: Arc::default(),

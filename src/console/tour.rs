@@ -8,7 +8,7 @@ use super::dialogs::Modal;
 use super::effect::Effect;
 use super::model::Screen;
 use super::panes::PaneId;
-use super::review::Sort;
+use super::review::ReviewKind;
 use super::{Model, layout};
 
 /// Smallest size for the tour, in columns and rows; below it the panes need every line.
@@ -49,7 +49,8 @@ impl Step {
     fn after(self, model: &Model) -> Option<Self> {
         let panes = matches!(model.screen, Screen::Panes);
         let asked = matches!(&model.modal, Some(Modal::Prompt(prompt)) if prompt.wanted.is_some());
-        let reviewed = matches!(&model.screen, Screen::Review(review) if review.kind() == Sort::Publish);
+        let reviewed =
+            matches!(&model.screen, Screen::Review(review) if review.kind() == ReviewKind::Publish);
         let ran = matches!(model.screen, Screen::Run(_));
         Some(match self {
             Self::Plan if reviewed => Self::Confirm,

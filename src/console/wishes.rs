@@ -4,7 +4,7 @@ use crate::config::{Notify, UserConfig};
 
 /// The preferences.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wishes {
+pub struct Preferences {
     /// Capture the mouse from the start.
     pub mouse: bool,
     /// Show pages as hyperlinks, if the terminal supports them.
@@ -17,7 +17,7 @@ pub struct Wishes {
     pub file: Option<String>,
 }
 
-impl Default for Wishes {
+impl Default for Preferences {
     fn default() -> Self {
         Self {
             mouse: true,
@@ -29,7 +29,7 @@ impl Default for Wishes {
     }
 }
 
-impl Wishes {
+impl Preferences {
     /// Returns the preferences in `user`, whose file is `file`.
     pub fn of(user: &UserConfig, file: Option<String>) -> Self {
         let usual = Self::default();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// The services that a fault may name.
 pub const SERVICES: [&str; 7] = ["charmhub", "storage", "sso", "github", "hub", "canonical", "ghcr"];
@@ -153,12 +153,12 @@ fn text_of(path: &Path) -> std::io::Result<String> {
 }
 
 impl Faults {
-    /// Parses a faults file. An invalid one is a [`Kind::Config`] problem that names file and
+    /// Parses a faults file. An invalid one is a [`ProblemKind::Config`] problem that names file and
     /// line.
     pub fn load(path: &Path) -> Result<Self, Problem> {
         let name = path.display().to_string();
         let text = text_of(path).map_err(|error| {
-            Problem::new(Kind::Config, format!("cannot read the faults file {name}")).because(&error)
+            Problem::new(ProblemKind::Config, format!("cannot read the faults file {name}")).because(&error)
         })?;
         Self::parse(&text, &name)
     }
@@ -167,7 +167,7 @@ impl Faults {
     pub fn parse(text: &str, name: &str) -> Result<Self, Problem> {
         let bad = |at: usize, message: &str| {
             let line = text[..at.min(text.len())].matches('\n').count() + 1;
-            Problem::new(Kind::Config, format!("{name}, line {line}: {message}")).hint(
+            Problem::new(ProblemKind::Config, format!("{name}, line {line}: {message}")).hint(
                 "each [[fault]] needs service, method and path, nth = N or every = true, and one of \
                 action, status (with body, headers, endless = true or echo = true), drip, rate-limit, \
                 hang, latency; meanwhile = [{ service, method, path, body or body-of }] lists changes by \
@@ -388,7 +388,7 @@ mod tests {
     fn a_bad_file_names_its_line() {
         let problem =
             fault("service = 'nobody'\nmethod = 'GET'\npath = '*'\nevery = true\nhang = 1").unwrap_err();
-        assert_eq!(problem.kind, Kind::Config);
+        assert_eq!(problem.kind, ProblemKind::Config);
         assert!(problem.summary.as_str().contains("line 1"), "{problem}");
         for body in [
             "service = 'hub'\nmethod = 'GET'\npath = '*'\nevery = true",
@@ -401,7 +401,7 @@ mod tests {
             "service = 'hub'\nmethod = 'GET'\npath = '*'\nnth = 1\nmeanwhile = [{ service = 'x', method = 'PUT', path = '/' }]",
             "service = 'hub'\nnonsense = 1",
         ] {
-            assert_eq!(fault(body).unwrap_err().kind, Kind::Config, "{body}");
+            assert_eq!(fault(body).unwrap_err().kind, ProblemKind::Config, "{body}");
         }
     }
 }

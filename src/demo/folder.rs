@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::faults::SERVICES;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// What the environment creates in its folder, and all that `--fresh` removes.
 const MADE: [&str; 13] = [
@@ -95,7 +95,7 @@ pub async fn open(dir: &Path, fresh: bool, seed: u64, image_size: u64) -> Result
         && let Some(name) = MADE.iter().find(|name| dir.join(name).exists())
     {
         return Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!(
                 "{} contains '{name}' and is not a demo environment",
                 dir.display()
@@ -160,7 +160,7 @@ async fn lock(dir: &Path) -> Result<File, Problem> {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Err(Problem::new(
-        Kind::Conflict,
+        ProblemKind::Conflict,
         format!("another demo environment is running in {}", dir.display()),
     )
     .hint("stop it first, or choose another directory with --state"))
@@ -170,7 +170,7 @@ fn read_identity(text: &str, marker: &Path) -> Result<Identity, Problem> {
     let identity: Identity = serde_json::from_str(text).map_err(|error| broken(marker, &error))?;
     if identity.schema != SCHEMA {
         return Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!(
                 "{} was created by another version of the demo environment",
                 marker.display()
@@ -183,7 +183,7 @@ fn read_identity(text: &str, marker: &Path) -> Result<Identity, Problem> {
 
 fn broken(path: &Path, error: &(dyn std::error::Error + 'static)) -> Problem {
     Problem::new(
-        Kind::Machine,
+        ProblemKind::Machine,
         format!("cannot use {} for the demo environment", path.display()),
     )
     .because(error)
@@ -218,7 +218,7 @@ async fn bind_new() -> Result<(TcpListener, u16), Problem> {
         }
     }
     Err(Problem::new(
-        Kind::Machine,
+        ProblemKind::Machine,
         "no free port on 127.0.0.1 between 20000 and 32000",
     ))
 }
@@ -235,7 +235,7 @@ async fn bind_again(port: u16, service: &str, dir: &Path) -> Result<TcpListener,
             }
             Err(error) => {
                 return Err(Problem::new(
-                    Kind::Conflict,
+                    ProblemKind::Conflict,
                     format!("port {port} of the demo's {service} is in use"),
                 )
                 .because(&error)
@@ -271,6 +271,6 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
         .and_then(|()| std::fs::rename(&temporary, path));
     written.map_err(|error| {
         drop(std::fs::remove_file(&temporary));
-        Problem::new(Kind::Machine, format!("cannot write {}", path.display())).because(&error)
+        Problem::new(ProblemKind::Machine, format!("cannot write {}", path.display())).because(&error)
     })
 }

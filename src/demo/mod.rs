@@ -39,7 +39,7 @@ use self::registry::{Registry, Setup};
 use self::request_log::RequestLog;
 use self::server::Front;
 use self::store::{Charmhub, Endpoints};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// How long before the start of the environment its secrets were set, in days: the operator's
 /// token in most repositories, and the copy that was replaced since.
@@ -95,7 +95,11 @@ impl World {
             None => Faults::default(),
         });
         let dir = std::path::absolute(&options.dir).map_err(|error| {
-            Problem::new(Kind::Machine, "the demo's directory is not an absolute path").because(&error)
+            Problem::new(
+                ProblemKind::Machine,
+                "the demo's directory is not an absolute path",
+            )
+            .because(&error)
         })?;
         let Opened {
             identity,
@@ -257,14 +261,17 @@ impl World {
 /// Serves an environment until SIGTERM or SIGINT; `env_file` is written once all servers listen.
 pub async fn serve(options: &Options, env_file: &Path) -> Result<(), Problem> {
     let no_signals =
-        |error: std::io::Error| Problem::new(Kind::Machine, "cannot wait for signals").because(&error);
+        |error: std::io::Error| Problem::new(ProblemKind::Machine, "cannot wait for signals").because(&error);
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
     // A process that waits for the file must not read that of an earlier environment.
     if let Err(error) = std::fs::remove_file(env_file)
         && error.kind() != std::io::ErrorKind::NotFound
     {
-        let problem = Problem::new(Kind::Machine, format!("cannot replace {}", env_file.display()));
+        let problem = Problem::new(
+            ProblemKind::Machine,
+            format!("cannot replace {}", env_file.display()),
+        );
         return Err(problem.because(&error));
     }
     let world = World::start(options).await?;

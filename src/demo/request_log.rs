@@ -13,7 +13,7 @@ use axum::http::{Request, header};
 use chrono::{SecondsFormat, Utc};
 use serde_json::json;
 
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// The open log file.
 pub struct RequestLog {
@@ -29,7 +29,7 @@ impl RequestLog {
             .mode(0o600)
             .open(path)
             .map_err(|error| {
-                Problem::new(Kind::Machine, format!("cannot write {}", path.display())).because(&error)
+                Problem::new(ProblemKind::Machine, format!("cannot write {}", path.display())).because(&error)
             })?;
         Ok(Self {
             file: Mutex::new(file),

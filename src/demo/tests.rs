@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Options, World};
-use crate::domain::Kind;
+use crate::domain::ProblemKind;
 
 const ENGINE: &str = "finos-legend-engine-k8s";
 
@@ -278,7 +278,7 @@ async fn only_a_demo_world_is_wiped() {
         ..Options::in_dir(dir.path())
     };
     let problem = World::start(&options).await.err().unwrap();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(dir.path().join("docker").is_dir());
 
     let own = Options {

@@ -9,9 +9,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::problem::{Kind, Problem};
+use super::problem::{Problem, ProblemKind};
 use super::release::ReleaseName;
-use super::text::Outside;
+use super::text::SanitizedText;
 
 /// The files that a bundle is packed from, if they exist.
 pub const PACKED: [&str; 3] = ["bundle.yaml", "README.md", "icon.svg"];
@@ -44,8 +44,8 @@ impl FromStr for CommitId {
             Ok(Self(text.to_owned()))
         } else {
             Err(Problem::new(
-                Kind::Service,
-                format!("'{}' is not a commit id", Outside::capped(text, 80)),
+                ProblemKind::Service,
+                format!("'{}' is not a commit id", SanitizedText::capped(text, 80)),
             ))
         }
     }
@@ -113,7 +113,7 @@ pub struct Author {
     /// Email address.
     pub email: String,
     /// Where the name and the address come from, for the preview.
-    pub from: Outside,
+    pub from: SanitizedText,
     /// Lines for the end of the commit message: the URL of the CI job and the actor that started
     /// it, when run in a job.
     #[serde(default)]

@@ -11,8 +11,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::problem::{Kind, Problem};
-use super::text::Outside;
+use super::problem::{Problem, ProblemKind};
+use super::text::SanitizedText;
 
 /// A track such as `latest` or `2025-01`. Names follow the store's rule: letters and digits,
 /// single `_ . -` between them, at most 28 characters.
@@ -49,8 +49,8 @@ impl FromStr for Track {
             Ok(Self(text.to_owned()))
         } else {
             Err(Problem::new(
-                Kind::Usage,
-                format!("'{}' is not a track", Outside::capped(text, 60)),
+                ProblemKind::Usage,
+                format!("'{}' is not a track", SanitizedText::capped(text, 60)),
             )
             .hint(
                 "a track consists of letters and digits with single _ . - between them, at most 28 \
@@ -129,8 +129,8 @@ impl FromStr for Risk {
                 let near =
                     Self::misspelled(text).map_or_else(String::new, |risk| format!("did you mean {risk}? "));
                 Problem::new(
-                    Kind::Usage,
-                    format!("'{}' is not a risk", Outside::capped(text, 60)),
+                    ProblemKind::Usage,
+                    format!("'{}' is not a risk", SanitizedText::capped(text, 60)),
                 )
                 .hint(format!("{near}use stable, candidate, beta or edge"))
             })
@@ -178,9 +178,9 @@ impl Channel {
         named
             .filter(|channel| (&channel.track, channel.risk) == (track, risk))
             .ok_or_else(|| {
-                let name = Outside::capped(name, 100);
+                let name = SanitizedText::capped(name, 100);
                 Problem::new(
-                    Kind::Service,
+                    ProblemKind::Service,
                     format!("a channel of track {track} and risk {risk} has the name '{name}'"),
                 )
             })
@@ -206,15 +206,16 @@ impl FromStr for Channel {
 
 impl Channel {
     fn parse(text: &str, bare: BareTrack) -> Result<Self, Problem> {
-        let fail =
-            |problem: Problem| problem.within(format!("'{}' is not a channel", Outside::capped(text, 100)));
+        let fail = |problem: Problem| {
+            problem.within(format!("'{}' is not a channel", SanitizedText::capped(text, 100)))
+        };
         let mut parts = text.split('/');
         let first = parts.next().unwrap_or_default();
         let second = parts.next();
         let third = parts.next();
         if parts.next().is_some() {
             return Err(fail(Problem::new(
-                Kind::Usage,
+                ProblemKind::Usage,
                 "use track/risk or track/risk/branch",
             )));
         }
@@ -228,7 +229,7 @@ impl Channel {
                 Ok(Some(name.to_owned()))
             } else {
                 Err(fail(Problem::new(
-                    Kind::Usage,
+                    ProblemKind::Usage,
                     "the branch contains invalid characters",
                 )))
             }
@@ -243,14 +244,14 @@ impl Channel {
             (_, None, _) => {
                 let track: Track = first.parse().map_err(fail)?;
                 match Risk::misspelled(first) {
-                    Some(risk) if bare == BareTrack::NoMisspelledRisk => {
-                        Err(
-                            Problem::new(Kind::Usage, format!("'{track}' is not a channel")).hint(format!(
-                                "did you mean {risk}? The track {track} is written with its risk: {track}/{}",
-                                Risk::Stable
-                            )),
-                        )
-                    }
+                    Some(risk) if bare == BareTrack::NoMisspelledRisk => Err(Problem::new(
+                        ProblemKind::Usage,
+                        format!("'{track}' is not a channel"),
+                    )
+                    .hint(format!(
+                        "did you mean {risk}? The track {track} is written with its risk: {track}/{}",
+                        Risk::Stable
+                    ))),
                     _ => Ok(Self::new(track, Risk::Stable)),
                 }
             }
@@ -344,11 +345,11 @@ impl Base {
     /// Returns the release and, unless it is the usual one, the architecture:
     /// `22.04`, `22.04 arm64`.
     pub fn short(&self) -> String {
-        let channel = Outside::capped(&self.channel, 40);
+        let channel = SanitizedText::capped(&self.channel, 40);
         if self.architecture == "amd64" {
             channel.to_string()
         } else {
-            format!("{channel} {}", Outside::capped(&self.architecture, 40))
+            format!("{channel} {}", SanitizedText::capped(&self.architecture, 40))
         }
     }
 }
@@ -357,9 +358,9 @@ impl fmt::Display for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = format!(
             "{} {} {}",
-            Outside::capped(&self.name, 40),
-            Outside::capped(&self.channel, 40),
-            Outside::capped(&self.architecture, 40)
+            SanitizedText::capped(&self.name, 40),
+            SanitizedText::capped(&self.channel, 40),
+            SanitizedText::capped(&self.architecture, 40)
         );
         f.pad(&text)
     }
@@ -431,7 +432,7 @@ mod tests {
             ("Edgr", "edge"),
         ] {
             let problem = text.parse::<Channel>().unwrap_err();
-            assert_eq!(problem.kind, Kind::Usage, "{text}");
+            assert_eq!(problem.kind, ProblemKind::Usage, "{text}");
             assert_eq!(
                 problem.summary.as_str(),
                 format!("'{text}' is not a channel"),

@@ -14,8 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::channel::{Base, Channel, Risk, Track};
 use super::digest::{ConfigDigest, Digest, ManifestDigest};
-use super::problem::{Kind, Problem};
-use super::text::Outside;
+use super::problem::{Problem, ProblemKind};
+use super::text::SanitizedText;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
@@ -42,8 +42,8 @@ macro_rules! name {
                     Ok(Self(text.to_owned()))
                 } else {
                     Err(Problem::new(
-                        Kind::Usage,
-                        format!(concat!("'{}' is not a valid ", $what, " name"), Outside::capped(text, 100)),
+                        ProblemKind::Usage,
+                        format!(concat!("'{}' is not a valid ", $what, " name"), SanitizedText::capped(text, 100)),
                     )
                     .hint(concat!("use letters, digits and dashes in a ", $what, " name")))
                 }
@@ -115,9 +115,9 @@ pub struct RevisionFacts {
     /// Revision number.
     pub revision: CharmRevision,
     /// Version text that the charm sets; the revision number if it sets none.
-    pub version: Outside,
+    pub version: SanitizedText,
     /// Status in the store: `approved`, `released`, `rejected`, …
-    pub status: Outside,
+    pub status: SanitizedText,
     /// When it was uploaded.
     pub created_at: DateTime<Utc>,
     /// Bases that the revision is built for; may contain `all`.
@@ -127,7 +127,7 @@ pub struct RevisionFacts {
     pub sha3: Option<String>,
     /// Errors of the store's review, each `code: message`; empty if it reported none.
     #[serde(default)]
-    pub errors: Vec<Outside>,
+    pub errors: Vec<SanitizedText>,
 }
 
 impl RevisionFacts {
@@ -138,16 +138,16 @@ impl RevisionFacts {
 
     /// Returns the status and the errors of the store's review; `None` if the revision can be
     /// released.
-    pub fn refusal(&self) -> Option<Outside> {
+    pub fn refusal(&self) -> Option<SanitizedText> {
         if self.releasable() {
             return None;
         }
         let mut text = self.status.to_string();
         if !self.errors.is_empty() {
-            let errors: Vec<&str> = self.errors.iter().map(Outside::as_str).collect();
+            let errors: Vec<&str> = self.errors.iter().map(SanitizedText::as_str).collect();
             text.push_str(&format!(": {}", errors.join("; ")));
         }
-        Some(Outside::new(text))
+        Some(SanitizedText::new(text))
     }
 }
 
@@ -190,7 +190,7 @@ pub struct DeclaredResource {
     /// Name of the resource.
     pub name: ResourceName,
     /// `oci-image` or `file`.
-    pub kind: Outside,
+    pub kind: SanitizedText,
     /// True if the charm runs without the resource.
     pub optional: bool,
 }
@@ -371,8 +371,8 @@ mod tests {
         };
         let revision = |n: u64, status: &str| RevisionFacts {
             revision: CharmRevision(n),
-            version: Outside::new("x"),
-            status: Outside::new(status),
+            version: SanitizedText::new("x"),
+            status: SanitizedText::new(status),
             created_at: DateTime::UNIX_EPOCH,
             bases: vec![base.clone()],
             sha3: None,
@@ -393,17 +393,17 @@ mod tests {
     fn what_cannot_be_released_says_why() {
         let mut revision = RevisionFacts {
             revision: CharmRevision(51),
-            version: Outside::new("51"),
-            status: Outside::new("approved"),
+            version: SanitizedText::new("51"),
+            status: SanitizedText::new("approved"),
             created_at: DateTime::UNIX_EPOCH,
             bases: Vec::new(),
             sha3: None,
             errors: Vec::new(),
         };
         assert_eq!(revision.refusal(), None);
-        revision.status = Outside::new("rejected");
-        assert_eq!(revision.refusal(), Some(Outside::new("rejected")));
-        revision.errors = vec![Outside::new("review-error: no metadata.yaml")];
+        revision.status = SanitizedText::new("rejected");
+        assert_eq!(revision.refusal(), Some(SanitizedText::new("rejected")));
+        revision.errors = vec![SanitizedText::new("review-error: no metadata.yaml")];
         let told = revision.refusal().unwrap();
         assert_eq!(told.as_str(), "rejected: review-error: no metadata.yaml");
     }

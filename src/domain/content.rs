@@ -8,7 +8,7 @@ use super::detail::ImageDetail;
 use super::digest::{Digest, ManifestDigest};
 use super::image::Platform;
 use super::source::{Cut, Origin};
-use super::text::Outside;
+use super::text::SanitizedText;
 
 /// A file or an image to upload or copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,10 +59,10 @@ pub struct ImageFacts {
 
 impl ImageFacts {
     /// Returns a remark on the platforms that are not copied, if there are any.
-    pub fn remark(&self) -> Option<Outside> {
+    pub fn remark(&self) -> Option<SanitizedText> {
         let names: Vec<String> = self.left_out.iter().map(ToString::to_string).collect();
         (!names.is_empty()).then(|| {
-            Outside::new(format!(
+            SanitizedText::new(format!(
                 "only some platforms of {} are stored locally: cannot send {}",
                 self.detail.source,
                 names.join(", ")

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::charm::CharmName;
 use super::secret::SessionId;
-use super::text::Outside;
+use super::text::SanitizedText;
 
 /// Every permission of a store token, as charmcraft 4.5.0 accepts them with `--permission`.
 pub const PERMISSIONS: [&str; 18] = [
@@ -50,22 +50,22 @@ pub enum ExpiryFrom {
 pub struct PackageScope {
     /// `charm` or `bundle`.
     #[serde(rename = "type")]
-    pub kind: Outside,
+    pub kind: SanitizedText,
     /// Name, if the store returns one.
-    pub name: Option<Outside>,
+    pub name: Option<SanitizedText>,
     /// Store id, if the store returns one.
-    pub id: Option<Outside>,
+    pub id: Option<SanitizedText>,
 }
 
 /// A credential without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CredentialFacts {
     /// Display name: `Charmhub`, `GitHub`.
-    pub name: Outside,
+    pub name: SanitizedText,
     /// `charmhub`, `github`, `registry`.
-    pub kind: Outside,
+    pub kind: SanitizedText,
     /// Where it was found, as text: an environment variable, a file or the keyring.
-    pub source: Outside,
+    pub source: SanitizedText,
     /// Where it was found, for decisions.
     #[serde(default)]
     pub origin: CredentialOrigin,
@@ -73,27 +73,27 @@ pub struct CredentialFacts {
     #[serde(default)]
     pub token_kind: Option<GitHubTokenKind>,
     /// The account that it authenticates.
-    pub account: Option<Outside>,
+    pub account: Option<SanitizedText>,
     /// Time of expiry.
     pub expires_at: Option<DateTime<Utc>>,
     /// Source of the expiry.
     pub expires_from: ExpiryFrom,
     /// Permissions or scopes.
-    pub scopes: Vec<Outside>,
+    pub scopes: Vec<SanitizedText>,
     /// Packages that it is limited to; `None` if it is not limited.
     pub packages: Option<Vec<PackageScope>>,
     /// Channels that it is limited to; `None` if it is not limited.
-    pub channels: Option<Vec<Outside>>,
+    pub channels: Option<Vec<SanitizedText>>,
     /// The store session of the token, if the token contains its id.
     #[serde(default)]
     pub session: Option<SessionId>,
     /// Other remarks: the kind of a GitHub token, organisations it is not authorised for.
     #[serde(default)]
-    pub remarks: Vec<Outside>,
+    pub remarks: Vec<SanitizedText>,
     /// The command that rewrites a store token to the form that every charmcraft reads. Set only
     /// for the wrapped form of charmcraft 2.2 to 4.3, which the store refuses from newer versions.
     #[serde(default)]
-    pub rewrite: Option<Outside>,
+    pub rewrite: Option<SanitizedText>,
 }
 
 /// Where a credential was found.
@@ -206,7 +206,7 @@ impl CredentialFacts {
         self.packages.as_ref().is_none_or(|packages| {
             packages.iter().any(|p| {
                 p.name.as_ref().is_some_and(|n| n.as_str() == name)
-                    || (id.is_some() && p.id.as_ref().map(Outside::as_str) == id)
+                    || (id.is_some() && p.id.as_ref().map(SanitizedText::as_str) == id)
             })
         })
     }
@@ -231,7 +231,7 @@ mod tests {
             account: None,
             expires_at: DateTime::from_timestamp(86_400 * 10, 0),
             expires_from: ExpiryFrom::Caveat,
-            scopes: scopes.iter().map(Outside::new).collect(),
+            scopes: scopes.iter().map(SanitizedText::new).collect(),
             packages: None,
             channels: None,
             session: None,

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{ConfigDigest, Digest, ManifestDigest};
 use super::image::{Platform, PlatformImage};
-use super::problem::{Kind, Problem};
+use super::problem::{Problem, ProblemKind};
 use super::source::ImageSource;
-use super::text::{Outside, count};
+use super::text::{SanitizedText, count};
 
 /// Details of one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub struct MissingManifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MovedTag {
     /// The tag.
-    pub tag: Outside,
+    pub tag: SanitizedText,
     /// The digest that the tag names now; `None` if the tag does not exist.
     pub now: Option<ManifestDigest>,
 }
@@ -72,13 +72,13 @@ pub struct PlatformDetail {
     /// Build time in the config.
     pub created: Option<DateTime<Utc>>,
     /// Labels of the config.
-    pub labels: BTreeMap<String, Outside>,
+    pub labels: BTreeMap<String, SanitizedText>,
     /// Environment of the config, `NAME=VALUE`.
-    pub env: Vec<Outside>,
+    pub env: Vec<SanitizedText>,
     /// Entrypoint.
-    pub entrypoint: Vec<Outside>,
+    pub entrypoint: Vec<SanitizedText>,
     /// Default arguments of the entrypoint.
-    pub command: Vec<Outside>,
+    pub command: Vec<SanitizedText>,
     /// Layers, lowest first.
     pub layers: Vec<Layer>,
     /// Number of layers in the config, if the config lists them.
@@ -94,12 +94,12 @@ pub struct Layer {
     /// Size in bytes as stored.
     pub size: u64,
     /// Media type.
-    pub media_type: Outside,
+    pub media_type: SanitizedText,
     /// True for a foreign layer, which registries do not store.
     pub foreign: bool,
     /// URLs of a foreign layer.
     #[serde(default)]
-    pub urls: Vec<Outside>,
+    pub urls: Vec<SanitizedText>,
 }
 
 impl ImageDetail {
@@ -111,29 +111,30 @@ impl ImageDetail {
         let Some(one) = self.platforms.iter().find(differs) else {
             return Ok(());
         };
-        Err(
-            Problem::new(Kind::Invalid, format!("image {} is not complete", self.source))
-                .cause(format!(
-                    "the config of {} lists {}, its manifest {} lists {}",
-                    one.image.platform,
-                    count(one.config_layers.unwrap_or_default(), "layer", "layers"),
-                    one.image.digest,
-                    one.layers.len()
-                ))
-                .hint("build or save the image again (Docker 25.0 wrote such layouts)"),
+        Err(Problem::new(
+            ProblemKind::Invalid,
+            format!("image {} is not complete", self.source),
         )
+        .cause(format!(
+            "the config of {} lists {}, its manifest {} lists {}",
+            one.image.platform,
+            count(one.config_layers.unwrap_or_default(), "layer", "layers"),
+            one.image.digest,
+            one.layers.len()
+        ))
+        .hint("build or save the image again (Docker 25.0 wrote such layouts)"))
     }
 
     /// Returns remarks to show before this image is copied or uploaded: layers that are not copied,
     /// and a tag that names another digest than the requested one.
-    pub fn remarks(&self) -> Vec<Outside> {
+    pub fn remarks(&self) -> Vec<SanitizedText> {
         let mut remarks = Vec::new();
         if let Some(moved) = &self.moved {
             let now = moved.now.map_or_else(
                 || "no longer exists".to_owned(),
                 |now| format!("now points to {now}"),
             );
-            remarks.push(Outside::new(format!(
+            remarks.push(SanitizedText::new(format!(
                 "tag {} {now}: using the digest {}",
                 moved.tag, self.digest
             )));
@@ -145,7 +146,7 @@ impl ImageDetail {
                     || "an address that is not in its manifest".to_owned(),
                     ToString::to_string,
                 );
-                remarks.push(Outside::new(format!(
+                remarks.push(SanitizedText::new(format!(
                     "layer {} ({} bytes) is not sent: it remains at {at}",
                     layer.digest, layer.size
                 )));
@@ -224,11 +225,11 @@ pub struct PlatformDiff {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// Name of the value.
-    pub name: Outside,
+    pub name: SanitizedText,
     /// Old value.
-    pub before: Option<Outside>,
+    pub before: Option<SanitizedText>,
     /// New value.
-    pub after: Option<Outside>,
+    pub after: Option<SanitizedText>,
 }
 
 /// Returns the differences between `before` and `after`.
@@ -277,23 +278,23 @@ fn of_platform(before: &PlatformDetail, after: &PlatformDetail) -> PlatformDiff 
             .cloned()
             .collect()
     };
-    let env = |image: &PlatformDetail| -> BTreeMap<String, Outside> {
+    let env = |image: &PlatformDetail| -> BTreeMap<String, SanitizedText> {
         image
             .env
             .iter()
             .map(|text| {
                 let (name, value) = text.as_str().split_once('=').unwrap_or((text.as_str(), ""));
-                (name.to_owned(), Outside::new(value))
+                (name.to_owned(), SanitizedText::new(value))
             })
             .collect()
     };
-    let words = |name: &str, before: &[Outside], after: &[Outside]| {
-        let text = |words: &[Outside]| {
-            let words: Vec<&str> = words.iter().map(Outside::as_str).collect();
-            (!words.is_empty()).then(|| Outside::new(words.join(" ")))
+    let words = |name: &str, before: &[SanitizedText], after: &[SanitizedText]| {
+        let text = |words: &[SanitizedText]| {
+            let words: Vec<&str> = words.iter().map(SanitizedText::as_str).collect();
+            (!words.is_empty()).then(|| SanitizedText::new(words.join(" ")))
         };
         (before != after).then(|| Change {
-            name: Outside::new(name),
+            name: SanitizedText::new(name),
             before: text(before),
             after: text(after),
         })
@@ -311,7 +312,7 @@ fn of_platform(before: &PlatformDetail, after: &PlatformDetail) -> PlatformDiff 
     }
 }
 
-fn changes(before: &BTreeMap<String, Outside>, after: &BTreeMap<String, Outside>) -> Vec<Change> {
+fn changes(before: &BTreeMap<String, SanitizedText>, after: &BTreeMap<String, SanitizedText>) -> Vec<Change> {
     let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
     names.sort();
     names.dedup();
@@ -319,7 +320,7 @@ fn changes(before: &BTreeMap<String, Outside>, after: &BTreeMap<String, Outside>
         .into_iter()
         .filter(|name| before.get(*name) != after.get(*name))
         .map(|name| Change {
-            name: Outside::new(name),
+            name: SanitizedText::new(name),
             before: before.get(name).cloned(),
             after: after.get(name).cloned(),
         })
@@ -339,7 +340,7 @@ mod tests {
         Layer {
             digest: digest(byte),
             size: u64::from(byte),
-            media_type: Outside::new("x"),
+            media_type: SanitizedText::new("x"),
             foreign: false,
             urls: Vec::new(),
         }
@@ -364,7 +365,7 @@ mod tests {
                 },
                 created: None,
                 labels: BTreeMap::new(),
-                env: env.iter().map(Outside::new).collect(),
+                env: env.iter().map(SanitizedText::new).collect(),
                 entrypoint: Vec::new(),
                 command: Vec::new(),
                 layers: layers.iter().map(|byte| layer(*byte)).collect(),
@@ -408,8 +409,8 @@ mod tests {
         let mut found = image(1, "amd64", &[1, 2], &[]);
         assert!(found.remarks().is_empty());
         found.platforms[0].layers[1].foreign = true;
-        found.platforms[0].layers[1].urls = vec![Outside::new("https://example.org/base.tar.gz")];
-        let tag = Outside::new("1.0");
+        found.platforms[0].layers[1].urls = vec![SanitizedText::new("https://example.org/base.tar.gz")];
+        let tag = SanitizedText::new("1.0");
         found.moved = Some(MovedTag { tag, now: None });
         let remarks = found.remarks();
         assert!(

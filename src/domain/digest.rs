@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::text::Outside;
+use super::text::SanitizedText;
 
 /// A sha-256 content digest; its text is lower case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,10 +20,10 @@ pub struct Digest([u8; 32]);
 #[error("'{text}' {}", why(text))]
 pub struct NotADigest {
     /// The text that was parsed.
-    pub text: Outside,
+    pub text: SanitizedText,
 }
 
-fn why(text: &Outside) -> &'static str {
+fn why(text: &SanitizedText) -> &'static str {
     let others = ["sha512:", "sha384:", "sha1:", "md5:", "blake3:"];
     if others.iter().any(|name| text.as_str().starts_with(name)) {
         "is a digest of another algorithm: only sha256 is supported"
@@ -54,7 +54,7 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, NotADigest> {
         let fail = || NotADigest {
-            text: Outside::capped(text, 100),
+            text: SanitizedText::capped(text, 100),
         };
         let digits = text.strip_prefix("sha256:").ok_or_else(fail)?;
         let mut bytes = [0; 32];

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{ConfigDigest, Digest, ManifestDigest};
 use super::grammar;
-use super::problem::{Kind, Problem};
-use super::text::Outside;
+use super::problem::{Problem, ProblemKind};
+use super::text::SanitizedText;
 
 /// The name of Docker Hub in references. The transport maps it to the host that is contacted.
 pub const DOCKER_HUB: &str = "docker.io";
@@ -83,7 +83,9 @@ impl FromStr for Target {
             return text
                 .parse()
                 .map(Self::Digest)
-                .map_err(|error: super::digest::NotADigest| Problem::new(Kind::Usage, error.to_string()));
+                .map_err(|error: super::digest::NotADigest| {
+                    Problem::new(ProblemKind::Usage, error.to_string())
+                });
         }
         let valid = !text.is_empty()
             && text.len() <= 128
@@ -95,8 +97,11 @@ impl FromStr for Target {
             Ok(Self::Tag(text.to_owned()))
         } else {
             Err(Problem::new(
-                Kind::Usage,
-                format!("'{}' is neither a tag nor a digest", Outside::capped(text, 140)),
+                ProblemKind::Usage,
+                format!(
+                    "'{}' is neither a tag nor a digest",
+                    SanitizedText::capped(text, 140)
+                ),
             )
             .hint(
                 "a tag consists of letters, digits, _ . - (at most 128); a digest is sha256: and 64 hex \
@@ -128,8 +133,8 @@ impl Reference {
         let bare = text.strip_prefix("docker://").unwrap_or(text);
         let fail = |why: String| {
             Problem::new(
-                Kind::Usage,
-                format!("'{}' is not an image reference", Outside::capped(text, 200)),
+                ProblemKind::Usage,
+                format!("'{}' is not an image reference", SanitizedText::capped(text, 200)),
             )
             .cause(why)
             .hint(
@@ -196,8 +201,8 @@ impl Platform {
             |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !sound(os) || !sound(architecture) || variant.is_some_and(|variant| !sound(variant)) {
             return Err(Problem::new(
-                Kind::Usage,
-                format!("'{}' is not a platform", Outside::capped(text, 60)),
+                ProblemKind::Usage,
+                format!("'{}' is not a platform", SanitizedText::capped(text, 60)),
             )
             .hint("use linux/amd64, linux/arm64 or linux/arm/v7"));
         }
@@ -236,11 +241,11 @@ impl fmt::Display for Platform {
         write!(
             f,
             "{}/{}",
-            Outside::new(&self.os),
-            Outside::new(&self.architecture)
+            SanitizedText::new(&self.os),
+            SanitizedText::new(&self.architecture)
         )?;
         match &self.variant {
-            Some(variant) => write!(f, "/{}", Outside::new(variant)),
+            Some(variant) => write!(f, "/{}", SanitizedText::new(variant)),
             None => Ok(()),
         }
     }
@@ -366,7 +371,7 @@ mod tests {
                 Reference::parse(text).unwrap_err(),
                 Repository::parse(text).unwrap_err(),
             ] {
-                assert_eq!(problem.kind, Kind::Usage, "{text}");
+                assert_eq!(problem.kind, ProblemKind::Usage, "{text}");
                 assert!(
                     problem.to_string().contains("the repository is missing"),
                     "{problem}"
@@ -379,7 +384,7 @@ mod tests {
     fn nonsense_is_named() {
         for bad in ["", "UPPER/case", "http://x/y:z", "a:b:c"] {
             let problem = Reference::parse(bad).unwrap_err();
-            assert_eq!(problem.kind, Kind::Usage, "{bad}");
+            assert_eq!(problem.kind, ProblemKind::Usage, "{bad}");
         }
     }
 

@@ -33,7 +33,7 @@ pub use content::{ContentFacts, FileFacts, ImageFacts};
 pub use detail::ImageDetail;
 pub use digest::{ConfigDigest, Digest, ImageId, IndexDigest, ManifestDigest};
 pub use image::{Reference, Repository, ResolvedImage, Target};
-pub use problem::{Kind, Problem};
+pub use problem::{Problem, ProblemKind};
 pub use release::{Release, ReleaseName};
 pub use remedy::{Hint, Remedy};
 pub use run::{ChannelChange, PastRun, RunId};
@@ -43,5 +43,5 @@ pub use secret::{
 pub use snapshot::{Observed, Snapshot};
 pub use source::{Cut, ImageSource, LocalSource, Origin};
 pub use space::NoSpace;
-pub use text::{Outside, count};
+pub use text::{SanitizedText, count};
 pub use update::{Source, SourceUpdate};

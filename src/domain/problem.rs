@@ -1,7 +1,7 @@
 //! Defines the error type of the program: what failed, why, and what to do next.
 //!
 //! Every module converts its own errors to a [`Problem`]. The kind decides the exit code. Text from
-//! outside is always wrapped in [`Outside`].
+//! outside is always wrapped in [`SanitizedText`].
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::remedy::{Hint, Remedy};
 use super::space::NoSpace;
-use super::text::Outside;
+use super::text::SanitizedText;
 
 /// Kind of a problem. It decides the exit code if the run has not started yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ProblemKind {
     /// The command line is invalid. Exit code 2.
     Usage,
     /// A workspace or user file is invalid. Exit code 2.
@@ -44,7 +44,7 @@ pub enum Kind {
     Internal,
 }
 
-impl Kind {
+impl ProblemKind {
     /// Returns the exit code of this kind while nothing has been written yet.
     pub const fn exit_code(self) -> u8 {
         match self {
@@ -62,18 +62,18 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// Kind of the problem.
-    pub kind: Kind,
+    pub kind: ProblemKind,
     /// One sentence that names the subject.
-    pub summary: Outside,
+    pub summary: SanitizedText,
     /// Causes, outermost first.
     #[serde(default)]
-    pub causes: Vec<Outside>,
+    pub causes: Vec<SanitizedText>,
     /// Hints how to resolve it, most useful first.
     #[serde(default)]
     pub hints: Vec<Hint>,
     /// The service's id of the failed request, if it returned one.
     #[serde(default)]
-    pub request_id: Option<Outside>,
+    pub request_id: Option<SanitizedText>,
     /// True if the store no longer accepts the credential: it is expired or revoked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub credential_expired: bool,
@@ -87,10 +87,10 @@ pub struct Problem {
 
 impl Problem {
     /// Creates a problem of `kind` with its one-sentence summary.
-    pub fn new(kind: Kind, summary: impl AsRef<str>) -> Self {
+    pub fn new(kind: ProblemKind, summary: impl AsRef<str>) -> Self {
         Self {
             kind,
-            summary: Outside::new(summary),
+            summary: SanitizedText::new(summary),
             causes: Vec::new(),
             hints: Vec::new(),
             request_id: None,
@@ -117,7 +117,7 @@ impl Problem {
     /// Adds a cause after the existing ones.
     #[must_use]
     pub fn cause(mut self, cause: impl fmt::Display) -> Self {
-        self.causes.push(Outside::new(cause.to_string()));
+        self.causes.push(SanitizedText::new(cause.to_string()));
         self
     }
 
@@ -126,7 +126,7 @@ impl Problem {
     pub fn because(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
-            let text = Outside::new(error.to_string());
+            let text = SanitizedText::new(error.to_string());
             if self.causes.last() != Some(&text) {
                 self.causes.push(text);
             }
@@ -138,7 +138,12 @@ impl Problem {
     /// Adds the cause of a file operation that failed at `place`, and the hint to free space if
     /// there is none, otherwise `hint`.
     #[must_use]
-    pub fn because_of_file(self, error: &std::io::Error, place: &Outside, hint: impl AsRef<str>) -> Self {
+    pub fn because_of_file(
+        self,
+        error: &std::io::Error,
+        place: &SanitizedText,
+        hint: impl AsRef<str>,
+    ) -> Self {
         let problem = self.because(error);
         match NoSpace::of(error) {
             Some(space) => problem.hint(space.hint(place, "run the same command again")),
@@ -186,7 +191,7 @@ impl Problem {
     /// Puts a wider sentence in front; the old summary becomes the first cause.
     #[must_use]
     pub fn within(mut self, summary: impl AsRef<str>) -> Self {
-        let inner = std::mem::replace(&mut self.summary, Outside::new(summary));
+        let inner = std::mem::replace(&mut self.summary, SanitizedText::new(summary));
         self.causes.insert(0, inner);
         self
     }
@@ -232,19 +237,19 @@ mod tests {
 
     #[test]
     fn exit_codes_are_the_documented_ones() {
-        assert_eq!(Kind::Usage.exit_code(), 2);
-        assert_eq!(Kind::Refused.exit_code(), 3);
-        assert_eq!(Kind::Credentials.exit_code(), 4);
-        assert_eq!(Kind::Conflict.exit_code(), 5);
-        assert_eq!(Kind::Network.exit_code(), 6);
-        assert_eq!(Kind::Machine.exit_code(), 3);
-        assert_eq!(Kind::NotFound.exit_code(), 1);
+        assert_eq!(ProblemKind::Usage.exit_code(), 2);
+        assert_eq!(ProblemKind::Refused.exit_code(), 3);
+        assert_eq!(ProblemKind::Credentials.exit_code(), 4);
+        assert_eq!(ProblemKind::Conflict.exit_code(), 5);
+        assert_eq!(ProblemKind::Network.exit_code(), 6);
+        assert_eq!(ProblemKind::Machine.exit_code(), 3);
+        assert_eq!(ProblemKind::NotFound.exit_code(), 1);
     }
 
     #[test]
     fn several_problems_are_one_with_every_summary_and_each_hint_once() {
         let wrong = |line: usize| {
-            Problem::new(Kind::Config, format!("file, line {line}: wrong"))
+            Problem::new(ProblemKind::Config, format!("file, line {line}: wrong"))
                 .cause("text of that line")
                 .hint("correct it")
         };
@@ -256,12 +261,12 @@ mod tests {
             whole.to_string(),
             "2 things are wrong: file, line 1: wrong: file, line 2: wrong"
         );
-        assert_eq!((whole.kind, whole.hints.len()), (Kind::Config, 1));
+        assert_eq!((whole.kind, whole.hints.len()), (ProblemKind::Config, 1));
     }
 
     #[test]
     fn causes_keep_their_order() {
-        let problem = Problem::new(Kind::Network, "inner")
+        let problem = Problem::new(ProblemKind::Network, "inner")
             .cause("socket")
             .within("outer");
         assert_eq!(problem.to_string(), "outer: inner: socket");

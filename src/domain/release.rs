@@ -13,8 +13,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::channel::Track;
-use super::problem::{Kind, Problem};
-use super::text::Outside;
+use super::problem::{Problem, ProblemKind};
+use super::text::SanitizedText;
 
 /// The name of a release: `YYYY-MM-DD` and an optional suffix that is valid in a branch name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -63,8 +63,8 @@ impl FromStr for ReleaseName {
             Ok(Self(text.to_owned()))
         } else {
             Err(Problem::new(
-                Kind::Usage,
-                format!("'{}' is not a release name", Outside::capped(text, 120)),
+                ProblemKind::Usage,
+                format!("'{}' is not a release name", SanitizedText::capped(text, 120)),
             )
             .hint(
                 "a release name is YYYY-MM-DD with an optional suffix such as _1; list releases with \
@@ -100,7 +100,7 @@ pub struct Warning {
     /// Kind of the warning.
     pub kind: WarningKind,
     /// The warning as one sentence.
-    pub text: Outside,
+    pub text: SanitizedText,
 }
 
 /// Kinds of warnings about a release.
@@ -132,7 +132,7 @@ pub struct Release {
     pub images: BTreeMap<String, String>,
     /// Link to release notes; often empty.
     #[serde(default)]
-    pub notes: Option<Outside>,
+    pub notes: Option<SanitizedText>,
     /// Why the manifest could not be read; then `images` is empty.
     #[serde(default)]
     pub unreadable: Option<Problem>,
@@ -156,7 +156,7 @@ impl Release {
     pub fn from_manifest(name: ReleaseName, bytes: &[u8]) -> Result<Self, Problem> {
         let place = format!("the manifest of release {name}");
         let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| {
-            Problem::new(Kind::Invalid, format!("cannot read {place}"))
+            Problem::new(ProblemKind::Invalid, format!("cannot read {place}"))
                 .cause(format!(
                     "line {}, column {}: {error}",
                     error.line(),
@@ -165,7 +165,7 @@ impl Release {
                 .hint("the upstream file must be JSON with a 'core' object; report it upstream")
         })?;
         let core = manifest.core.ok_or_else(|| {
-            Problem::new(Kind::Invalid, format!("{place} has no 'core'"))
+            Problem::new(ProblemKind::Invalid, format!("{place} has no 'core'"))
                 .hint("'core' must map image repositories to tags; report it upstream")
         })?;
         let mut images = BTreeMap::new();
@@ -176,10 +176,13 @@ impl Release {
                 }
                 other => {
                     return Err(Problem::new(
-                        Kind::Invalid,
-                        format!("{place} has no tag for {}", Outside::capped(&image, 100)),
+                        ProblemKind::Invalid,
+                        format!("{place} has no tag for {}", SanitizedText::capped(&image, 100)),
                     )
-                    .cause(format!("the value is {}", Outside::capped(other.to_string(), 60)))
+                    .cause(format!(
+                        "the value is {}",
+                        SanitizedText::capped(other.to_string(), 60)
+                    ))
                     .hint("report it upstream, or set a tag with --image"));
                 }
             }
@@ -200,7 +203,7 @@ impl Release {
             .notes
             .and_then(|value| value.as_str().map(str::to_owned))
             .filter(|text| !text.is_empty())
-            .map(Outside::new);
+            .map(SanitizedText::new);
         Ok(Self {
             name,
             timestamp,
@@ -250,7 +253,7 @@ impl Release {
         };
         Some(Warning {
             kind: WarningKind::Misdated,
-            text: Outside::new(text),
+            text: SanitizedText::new(text),
         })
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::text::Outside;
+use super::text::SanitizedText;
 
 /// A change to the request that resolves a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,7 +35,7 @@ pub enum Remedy {
 /// A hint how to resolve a problem, with the remedies that it offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
-    text: Outside,
+    text: SanitizedText,
     remedies: Vec<Remedy>,
 }
 
@@ -43,7 +43,7 @@ impl Hint {
     /// Creates a hint that offers `remedies`.
     pub fn new(text: impl AsRef<str>, remedies: &[Remedy]) -> Self {
         Self {
-            text: Outside::new(text),
+            text: SanitizedText::new(text),
             remedies: remedies.to_vec(),
         }
     }
@@ -81,7 +81,7 @@ impl Serialize for Hint {
 impl<'de> serde::Deserialize<'de> for Hint {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self {
-            text: Outside::deserialize(deserializer)?,
+            text: SanitizedText::deserialize(deserializer)?,
             remedies: Vec::new(),
         })
     }

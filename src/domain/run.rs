@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::channel::{Base, Channel};
 use super::charm::{CharmName, Serving};
 use super::release::ReleaseName;
-use super::text::Outside;
+use super::text::SanitizedText;
 
 /// Id of a run: its start time and a few random digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub struct RunId(pub String);
 
 impl std::fmt::Display for RunId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(Outside::capped(&self.0, 60).as_str())
+        f.pad(SanitizedText::capped(&self.0, 60).as_str())
     }
 }
 
@@ -34,7 +34,7 @@ pub struct ChannelChange {
     /// When the step ended, or when it started if its end was not observed.
     pub at: DateTime<Utc>,
     /// The actor of the run.
-    pub actor: Outside,
+    pub actor: SanitizedText,
     /// The charm or bundle.
     pub charm: CharmName,
     /// The channel.
@@ -60,7 +60,7 @@ pub struct PastRun {
     /// Workspace of the run.
     pub workspace: String,
     /// Title of the run.
-    pub title: Outside,
+    pub title: SanitizedText,
     /// True if its plan releases to channels or closes them.
     pub channels: bool,
     /// True if it can be resumed.
@@ -70,5 +70,5 @@ pub struct PastRun {
     /// The release that it held.
     pub held: Option<ReleaseName>,
     /// Effects of the run that a rollback does not remove.
-    pub stays: Vec<Outside>,
+    pub stays: Vec<SanitizedText>,
 }

@@ -12,8 +12,8 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::problem::{Kind, Problem};
-use super::text::Outside;
+use super::problem::{Problem, ProblemKind};
+use super::text::SanitizedText;
 
 /// `owner/name` on GitHub.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,8 +53,11 @@ impl FromStr for GitHubRepository {
         match text.split_once('/') {
             Some((owner, name)) if part(owner) && part(name) => Ok(Self(text.to_owned())),
             _ => Err(Problem::new(
-                Kind::Config,
-                format!("'{}' is not a GitHub repository", Outside::capped(text, 100)),
+                ProblemKind::Config,
+                format!(
+                    "'{}' is not a GitHub repository",
+                    SanitizedText::capped(text, 100)
+                ),
             )
             .hint("use owner/name")),
         }
@@ -110,8 +113,11 @@ impl FromStr for SecretName {
             return Ok(Self(name));
         }
         Err(Problem::new(
-            Kind::Config,
-            format!("'{}' is not a valid secret name", Outside::capped(text, 100)),
+            ProblemKind::Config,
+            format!(
+                "'{}' is not a valid secret name",
+                SanitizedText::capped(text, 100)
+            ),
         )
         .hint("use letters, digits and _; do not start with a digit or GITHUB_"))
     }
@@ -159,8 +165,8 @@ impl FromStr for SecretTarget {
     fn from_str(text: &str) -> Result<Self, Problem> {
         let Some((repository, secret)) = text.split_once(':') else {
             return Err(Problem::new(
-                Kind::Usage,
-                format!("'{}' does not name a secret", Outside::capped(text, 200)),
+                ProblemKind::Usage,
+                format!("'{}' does not name a secret", SanitizedText::capped(text, 200)),
             )
             .hint("use owner/name:SECRET"));
         };
@@ -199,12 +205,12 @@ pub struct SelectedRepository {
 /// The store's id of the session of a token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct SessionId(pub Outside);
+pub struct SessionId(pub SanitizedText);
 
 impl SessionId {
     /// Creates an id from the store's text.
     pub fn new(text: &str) -> Self {
-        Self(Outside::capped(text.trim(), 100))
+        Self(SanitizedText::capped(text.trim(), 100))
     }
 
     /// Returns the id as text.
@@ -302,7 +308,7 @@ pub struct LineageRecord {
     /// Expiry of the value, if it contains one.
     pub expires_at: Option<DateTime<Utc>>,
     /// The run that wrote it.
-    pub run: Outside,
+    pub run: SanitizedText,
     /// When windlass wrote it.
     pub at: DateTime<Utc>,
 }
@@ -337,7 +343,7 @@ pub struct RepositorySecrets {
     #[serde(default)]
     pub shared: BTreeMap<SecretName, SecretFacts>,
     /// Names of the workflow runs that are queued or in progress; read only for a plan.
-    pub busy: Vec<Outside>,
+    pub busy: Vec<SanitizedText>,
 }
 
 impl RepositorySecrets {
@@ -382,7 +388,7 @@ pub struct SessionFacts {
     /// Id of the session.
     pub id: SessionId,
     /// Description that the creator gave it: `charmcraft@host`, `windlass@host RUN`.
-    pub description: Option<Outside>,
+    pub description: Option<SanitizedText>,
     /// Start of the session.
     pub since: Option<DateTime<Utc>>,
     /// Expiry of the session.
@@ -404,7 +410,7 @@ pub struct Revocation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedRotation {
     /// The unfinished run.
-    pub run: Outside,
+    pub run: SanitizedText,
     /// The session of the token.
     pub session: Option<SessionId>,
     /// Fingerprint of the value.

@@ -14,7 +14,7 @@ use super::content::ContentFacts;
 use super::credential::CredentialFacts;
 use super::digest::ManifestDigest;
 use super::image::{Reference, ResolvedImage};
-use super::problem::{Kind, Problem};
+use super::problem::{Problem, ProblemKind};
 use super::release::{Release, ReleaseName};
 use super::remedy::Hint;
 use super::run::{ChannelChange, PastRun};
@@ -22,7 +22,7 @@ use super::secret::{
     GitHubRepository, LineageRecord, OrganisationSecrets, RepositorySecrets, Revocation, SealedRotation,
     SecretTarget, SessionFacts, SessionId,
 };
-use super::text::Outside;
+use super::text::SanitizedText;
 use super::workflow::RepositoryWorkflows;
 
 /// A source: the last value that was read, when it was read, and why the last attempt failed.
@@ -41,7 +41,7 @@ pub struct Observed<T> {
 
 /// States of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum SourceStatus {
     /// The last attempt succeeded.
     Known,
     /// The value was read once, but the last attempt failed.
@@ -124,8 +124,8 @@ impl<T> Observed<T> {
             let when = self
                 .failed_at
                 .map_or_else(|| "earlier".to_owned(), |at| super::text::age(now, at));
-            problem.summary = Outside::new(format!("{} ({when})", problem.summary));
-            if problem.kind.exit_code() == Kind::Network.exit_code() {
+            problem.summary = SanitizedText::new(format!("{} ({when})", problem.summary));
+            if problem.kind.exit_code() == ProblemKind::Network.exit_code() {
                 problem.hints = vec![Hint::new("run it without --offline to refresh", &[])];
             }
         }
@@ -137,17 +137,17 @@ impl<T> Observed<T> {
     }
 
     /// Which kind of answer this is.
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> SourceStatus {
         match (&self.value, &self.problem) {
-            (Some(_), None) => Standing::Known,
-            (Some(_), Some(_)) => Standing::Stale,
+            (Some(_), None) => SourceStatus::Known,
+            (Some(_), Some(_)) => SourceStatus::Stale,
             (None, Some(problem)) => match problem.kind {
-                Kind::NotFound => Standing::Absent,
-                Kind::Credentials if problem.credential_missing => Standing::NoCredential,
-                Kind::Credentials => Standing::Forbidden,
-                _ => Standing::Unknown,
+                ProblemKind::NotFound => SourceStatus::Absent,
+                ProblemKind::Credentials if problem.credential_missing => SourceStatus::NoCredential,
+                ProblemKind::Credentials => SourceStatus::Forbidden,
+                _ => SourceStatus::Unknown,
             },
-            (None, None) => Standing::NotAsked,
+            (None, None) => SourceStatus::NotAsked,
         }
     }
 
@@ -157,12 +157,15 @@ impl<T> Observed<T> {
         match (&self.value, &self.problem) {
             // A problem with the credential is reported as it is, without naming what was to be
             // read.
-            (_, Some(problem)) if problem.kind == Kind::Credentials => {
+            (_, Some(problem)) if problem.kind == ProblemKind::Credentials => {
                 Err(problem.clone().cause(format!("cannot read {what}")))
             }
             (_, Some(problem)) => Err(problem.clone().within(format!("cannot read {what}"))),
             (Some(value), None) => Ok(value),
-            (None, None) => Err(Problem::new(Kind::Internal, format!("{what} has not been read"))),
+            (None, None) => Err(Problem::new(
+                ProblemKind::Internal,
+                format!("{what} has not been read"),
+            )),
         }
     }
 }
@@ -279,9 +282,12 @@ fn reached<T>(seen: &Observed<T>, needs_credential: bool) -> Reached<'_> {
     match &seen.problem {
         None if seen.value.is_some() => Reached::Yes,
         None => Reached::Unknown,
-        Some(problem) if problem.kind == Kind::Network => Reached::No(problem),
+        Some(problem) if problem.kind == ProblemKind::Network => Reached::No(problem),
         // Without a credential no request is sent.
-        Some(problem) if needs_credential && matches!(problem.kind, Kind::Credentials | Kind::NotFound) => {
+        Some(problem)
+            if needs_credential
+                && matches!(problem.kind, ProblemKind::Credentials | ProblemKind::NotFound) =>
+        {
             Reached::Unknown
         }
         Some(_) => Reached::Yes,
@@ -305,7 +311,7 @@ impl Snapshot {
     /// Returns true if GitHub has answered about the secrets of `repository`, however it answered.
     pub fn has_read_secrets(&self, repository: &GitHubRepository) -> bool {
         let seen = self.secrets.get(repository);
-        seen.is_some_and(|seen| seen.standing() != Standing::NotAsked)
+        seen.is_some_and(|seen| seen.standing() != SourceStatus::NotAsked)
     }
 
     /// Removes charms that are not in `charms`.
@@ -473,19 +479,20 @@ mod tests {
     #[test]
     fn a_failed_refresh_keeps_the_old_value() {
         let mut source = Observed::read(1, DateTime::UNIX_EPOCH);
-        source.refresh(Observed::failed(Problem::new(Kind::Network, "down")));
+        source.refresh(Observed::failed(Problem::new(ProblemKind::Network, "down")));
         assert_eq!(source.value, Some(1));
-        assert_eq!(source.standing(), Standing::Stale);
+        assert_eq!(source.standing(), SourceStatus::Stale);
         assert!(source.need("it").is_err());
         source.refresh(Observed::read(2, DateTime::UNIX_EPOCH));
-        assert_eq!(source.standing(), Standing::Known);
+        assert_eq!(source.standing(), SourceStatus::Known);
     }
 
     #[test]
     fn a_failure_of_an_earlier_session_is_shown_with_its_age_and_the_old_value_is_used() {
         let at = DateTime::UNIX_EPOCH;
         let now = at + chrono::TimeDelta::minutes(12);
-        let down = Problem::new(Kind::Network, "reading it: host did not answer").hint("check the network");
+        let down =
+            Problem::new(ProblemKind::Network, "reading it: host did not answer").hint("check the network");
         let mut snapshot = Snapshot {
             releases: Observed::read(Vec::new(), at),
             ..Snapshot::default()
@@ -515,16 +522,16 @@ mod tests {
         let problem = |kind| Problem::new(kind, "no");
         let mut snapshot = Snapshot::default();
         assert_eq!(snapshot.no_network(), None, "no service was asked");
-        snapshot.credential = Observed::failed(problem(Kind::Credentials));
-        snapshot.github = Observed::failed(problem(Kind::NotFound));
+        snapshot.credential = Observed::failed(problem(ProblemKind::Credentials));
+        snapshot.github = Observed::failed(problem(ProblemKind::NotFound));
         assert_eq!(snapshot.no_network(), None, "credentials that are missing here");
-        snapshot.releases = Observed::failed(problem(Kind::Network));
+        snapshot.releases = Observed::failed(problem(ProblemKind::Network));
         assert!(snapshot.no_network().is_some());
         for kind in [
-            Kind::Credentials,
-            Kind::NotFound,
-            Kind::Service,
-            Kind::RateLimited,
+            ProblemKind::Credentials,
+            ProblemKind::NotFound,
+            ProblemKind::Service,
+            ProblemKind::RateLimited,
         ] {
             snapshot.markers = Observed::failed(problem(kind));
             assert_eq!(snapshot.no_network(), None, "{kind:?} is an answer");
@@ -534,7 +541,7 @@ mod tests {
         let mut rows = Observed::read(Vec::new(), DateTime::UNIX_EPOCH);
         snapshot.served.insert(charm.clone(), rows.clone());
         assert_eq!(snapshot.no_network(), None, "the store answered");
-        rows.refresh(Observed::failed(problem(Kind::Network)));
+        rows.refresh(Observed::failed(problem(ProblemKind::Network)));
         snapshot.served.insert(charm, rows);
         assert!(snapshot.no_network().is_some(), "an old value is no answer");
     }
@@ -542,10 +549,13 @@ mod tests {
     #[test]
     fn absent_forbidden_and_unknown_differ() {
         let standing = |kind| Observed::<u8>::failed(Problem::new(kind, "x")).standing();
-        assert_eq!(standing(Kind::NotFound), Standing::Absent);
-        assert_eq!(standing(Kind::Credentials), Standing::Forbidden);
-        let missing = Problem::new(Kind::Credentials, "no token").with_missing_credential();
-        assert_eq!(Observed::<()>::failed(missing).standing(), Standing::NoCredential);
-        assert_eq!(standing(Kind::Network), Standing::Unknown);
+        assert_eq!(standing(ProblemKind::NotFound), SourceStatus::Absent);
+        assert_eq!(standing(ProblemKind::Credentials), SourceStatus::Forbidden);
+        let missing = Problem::new(ProblemKind::Credentials, "no token").with_missing_credential();
+        assert_eq!(
+            Observed::<()>::failed(missing).standing(),
+            SourceStatus::NoCredential
+        );
+        assert_eq!(standing(ProblemKind::Network), SourceStatus::Unknown);
     }
 }

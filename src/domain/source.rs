@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::IndexDigest;
 use super::image::{Platform, Reference, Repository};
-use super::problem::{Kind, Problem};
-use super::text::Outside;
+use super::problem::{Problem, ProblemKind};
+use super::text::SanitizedText;
 
 /// An image source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,8 +103,8 @@ impl ImageSource {
             let rest = rest.strip_prefix("//").unwrap_or(rest);
             if rest.is_empty() || rest.chars().any(char::is_control) {
                 return Err(Problem::new(
-                    Kind::Usage,
-                    format!("'{}' does not name an image", Outside::capped(text, 200)),
+                    ProblemKind::Usage,
+                    format!("'{}' does not name an image", SanitizedText::capped(text, 200)),
                 )
                 .hint(FORMS));
             }
@@ -128,7 +128,7 @@ impl ImageSource {
             "docker" => return Reference::parse(text).map(Self::Registry),
             "dir" | "ostree" | "tarball" | "sif" | "http" | "https" => {
                 return Err(Problem::new(
-                    Kind::Usage,
+                    ProblemKind::Usage,
                     format!("reading images from {transport}: is not supported"),
                 )
                 .hint(FORMS));
@@ -235,7 +235,7 @@ mod tests {
             "a\u{7}b",
         ] {
             let problem = ImageSource::parse(bad).unwrap_err();
-            assert_eq!(problem.kind, Kind::Usage, "{bad}");
+            assert_eq!(problem.kind, ProblemKind::Usage, "{bad}");
         }
     }
 }

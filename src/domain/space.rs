@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::text::Outside;
+use super::text::SanitizedText;
 
 /// Why a file gets no more bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl NoSpace {
     }
 
     /// Returns the hint for a file or folder at `place`; `then` is what to do once there is space.
-    pub fn hint(self, place: &Outside, then: &str) -> String {
+    pub fn hint(self, place: &SanitizedText, then: &str) -> String {
         match self {
             Self::Disk => format!("no space is left on the disk of {place}: free some, then {then}"),
             Self::Quota => format!("your quota on the disk of {place} is used up: free some, then {then}"),
@@ -40,14 +40,15 @@ impl NoSpace {
 
 #[cfg(test)]
 mod tests {
-    use super::super::problem::{Kind, Problem};
+    use super::super::problem::{Problem, ProblemKind};
     use super::*;
 
     #[test]
     fn a_full_disk_is_told_from_every_other_error_of_a_file() {
         let hint = |kind: io::ErrorKind| {
-            let problem = Problem::new(Kind::Machine, "a file cannot be written");
-            let problem = problem.because_of_file(&kind.into(), &Outside::new("/state"), "check its folder");
+            let problem = Problem::new(ProblemKind::Machine, "a file cannot be written");
+            let problem =
+                problem.because_of_file(&kind.into(), &SanitizedText::new("/state"), "check its folder");
             assert_eq!(problem.causes.len(), 1);
             problem.hints[0].to_string()
         };

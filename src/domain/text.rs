@@ -1,7 +1,7 @@
 //! Makes text from outside safe to show in a terminal, a log or a job annotation.
 //!
 //! Control and bidirectional characters are replaced and the length is limited. Text from a server,
-//! a file or the user is wrapped in [`Outside`] before it is printed, and is never unwrapped for
+//! a file or the user is wrapped in [`SanitizedText`] before it is printed, and is never unwrapped for
 //! display.
 
 use std::fmt;
@@ -16,15 +16,15 @@ pub const CAP: usize = 2000;
 /// bidirectional overrides, no zero-width joiners that could hide other text, at most [`CAP`]
 /// characters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
-pub struct Outside(String);
+pub struct SanitizedText(String);
 
-impl Outside {
+impl SanitizedText {
     /// Wraps `raw`, replacing control characters by `\u{fffd}`.
     pub fn new(raw: impl AsRef<str>) -> Self {
         Self::capped(raw, CAP)
     }
 
-    /// Wraps `raw` as [`Outside::new`] does, limited to `cap` characters.
+    /// Wraps `raw` as [`SanitizedText::new`] does, limited to `cap` characters.
     pub fn capped(raw: impl AsRef<str>, cap: usize) -> Self {
         let raw = raw.as_ref();
         let mut out = String::with_capacity(raw.len().min(cap * 4));
@@ -50,8 +50,8 @@ impl Outside {
 }
 
 /// Wraps each line of `raw` separately.
-pub fn lines(raw: &str) -> impl Iterator<Item = Outside> + '_ {
-    raw.lines().map(Outside::new)
+pub fn lines(raw: &str) -> impl Iterator<Item = SanitizedText> + '_ {
+    raw.lines().map(SanitizedText::new)
 }
 
 /// How long ago `at` was, in the largest whole unit: `just now`, `3 min`, `2 h`, `4 d`.
@@ -84,25 +84,25 @@ fn harmless(c: char) -> char {
     }
 }
 
-impl fmt::Display for Outside {
+impl fmt::Display for SanitizedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
 }
 
-impl fmt::Debug for Outside {
+impl fmt::Debug for SanitizedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.0)
     }
 }
 
-impl<T: AsRef<str>> From<T> for Outside {
+impl<T: AsRef<str>> From<T> for SanitizedText {
     fn from(raw: T) -> Self {
         Self::new(raw)
     }
 }
 
-impl<'de> Deserialize<'de> for Outside {
+impl<'de> Deserialize<'de> for SanitizedText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(Self::new)
     }
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn terminal_escapes_and_overrides_are_replaced() {
-        let text = Outside::new("a\u{1b}[31mred\u{7}\u{202e}evil\u{9b}2J\nnext");
+        let text = SanitizedText::new("a\u{1b}[31mred\u{7}\u{202e}evil\u{9b}2J\nnext");
         assert_eq!(
             text.as_str(),
             "a\u{fffd}[31mred\u{fffd}\u{fffd}evil\u{fffd}2J next"
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn length_is_capped_with_an_ellipsis() {
-        assert_eq!(Outside::capped("abcdef", 3).as_str(), "abc…");
-        assert_eq!(Outside::capped("abc", 3).as_str(), "abc");
+        assert_eq!(SanitizedText::capped("abcdef", 3).as_str(), "abc…");
+        assert_eq!(SanitizedText::capped("abc", 3).as_str(), "abc");
     }
 
     proptest::proptest! {
@@ -137,15 +137,15 @@ mod tests {
 
         #[test]
         fn whatever_comes_in_nothing_that_steers_comes_out(raw in "\\PC*|.*|[\u{0}-\u{ff}\u{2000}-\u{2070}]*") {
-            let text = Outside::new(&raw);
+            let text = SanitizedText::new(&raw);
             let steering = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
             proptest::prop_assert!(!text.as_str().chars().any(steering));
-            proptest::prop_assert_eq!(&Outside::new(text.as_str()), &text);
+            proptest::prop_assert_eq!(&SanitizedText::new(text.as_str()), &text);
         }
     }
 
     #[test]
     fn wide_and_combining_characters_stay() {
-        assert_eq!(Outside::new("日本 e\u{301}").as_str(), "日本 e\u{301}");
+        assert_eq!(SanitizedText::new("日本 e\u{301}").as_str(), "日本 e\u{301}");
     }
 }

@@ -16,7 +16,7 @@ use super::secret::{
     GitHubRepository, LineageRecord, RepositorySecrets, Revocation, SessionFacts, SessionId,
 };
 use super::snapshot::{Observed, PullQuota, Snapshot};
-use super::text::Outside;
+use super::text::SanitizedText;
 
 /// A source: one service's part of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub enum SourceUpdate {
     /// GitHub's credential.
     GitHubAccount(Observed<CredentialFacts>),
     /// What GitHub leaves out of its lists for this token.
-    GitHubRemarks(Vec<Outside>),
+    GitHubRemarks(Vec<SanitizedText>),
     /// A charm from the publisher API.
     Charm(CharmName, Box<Observed<CharmFacts>>),
     /// A charm's channel map from the public API.
@@ -154,7 +154,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::domain::{Kind, Problem};
+    use crate::domain::{Problem, ProblemKind};
 
     #[test]
     fn an_answer_changes_its_own_source_alone() {
@@ -176,7 +176,11 @@ mod tests {
         let mut snapshot = Snapshot::default();
         let rows = Observed::read(Vec::new(), DateTime::UNIX_EPOCH);
         snapshot.apply(SourceUpdate::Channels(charm.clone(), rows));
-        for kind in [Kind::NotFound, Kind::Credentials, Kind::Network] {
+        for kind in [
+            ProblemKind::NotFound,
+            ProblemKind::Credentials,
+            ProblemKind::Network,
+        ] {
             let failed = Observed::failed(Problem::new(kind, "no"));
             snapshot.apply(SourceUpdate::Channels(charm.clone(), failed));
             let seen = &snapshot.served[&charm];

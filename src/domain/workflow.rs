@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
 use super::secret::SecretName;
-use super::text::Outside;
+use super::text::SanitizedText;
 
 /// The workflows of a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl RepositoryWorkflows {
         if !exact.is_empty() {
             return exact;
         }
-        let title = Outside::new(name);
+        let title = SanitizedText::new(name);
         self.files.iter().filter(|file| file.title == title).collect()
     }
 
@@ -49,9 +49,9 @@ pub struct WorkflowFile {
     /// Path in the repository.
     pub path: String,
     /// Title in the file, or the file name if it has none.
-    pub title: Outside,
+    pub title: SanitizedText,
     /// State at GitHub: `active`, `disabled_inactivity`, `disabled_manually`...; `None` if unknown.
-    pub state: Option<Outside>,
+    pub state: Option<SanitizedText>,
     /// Inputs of a manual start; `None` if it cannot be started manually.
     pub form: Option<Vec<WorkflowInput>>,
     /// Its jobs.
@@ -75,7 +75,7 @@ pub struct WorkflowInput {
     /// Its name.
     pub name: String,
     /// Description in the file.
-    pub description: Outside,
+    pub description: SanitizedText,
     /// True if the input must not be empty.
     pub required: bool,
     /// Default value.
@@ -107,7 +107,7 @@ pub enum InputKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkflowJob {
     /// Its key in the file.
-    pub id: Outside,
+    pub id: SanitizedText,
     /// Labels of the runners it requires, one list per runner; matrix runners follow each other.
     /// Labels that are known only at run time are left out.
     pub runners: Vec<Vec<String>>,
@@ -123,29 +123,29 @@ pub struct WorkflowRun {
     /// GitHub's id of the run.
     pub id: u64,
     /// Path of its file.
-    pub workflow: Outside,
+    pub workflow: SanitizedText,
     /// Title in lists.
-    pub title: Outside,
+    pub title: SanitizedText,
     /// Number among the runs of the workflow.
     pub number: u64,
     /// Number of the attempt, counted from 1.
     pub attempt: u64,
     /// Event that started it: `workflow_dispatch`, `schedule`, `push`...
-    pub event: Outside,
+    pub event: SanitizedText,
     /// The branch that it runs on.
-    pub branch: Outside,
+    pub branch: SanitizedText,
     /// `queued`, `in_progress`, `completed`...
-    pub status: Outside,
+    pub status: SanitizedText,
     /// `success`, `failure`, `cancelled`...; `None` until it is completed.
-    pub conclusion: Option<Outside>,
+    pub conclusion: Option<SanitizedText>,
     /// Account that started it.
-    pub actor: Outside,
+    pub actor: SanitizedText,
     /// When it was started.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
     /// URL of its page.
-    pub url: Outside,
+    pub url: SanitizedText,
     /// Jobs, if they were requested.
     #[serde(default)]
     pub jobs: Vec<JobRun>,
@@ -173,7 +173,7 @@ impl WorkflowRun {
     }
 }
 
-fn well(conclusion: &Outside) -> bool {
+fn well(conclusion: &SanitizedText) -> bool {
     matches!(conclusion.as_str(), "success" | "neutral" | "skipped")
 }
 
@@ -183,18 +183,18 @@ pub struct JobRun {
     /// GitHub's id of the job.
     pub id: u64,
     /// Name of the job.
-    pub name: Outside,
+    pub name: SanitizedText,
     /// Labels of the runner that it requires.
     pub labels: Vec<String>,
     /// Status, with the same values as for a run.
-    pub status: Outside,
+    pub status: SanitizedText,
     /// Conclusion, with the same values as for a run.
-    pub conclusion: Option<Outside>,
+    pub conclusion: Option<SanitizedText>,
     /// Steps; empty if no runner picked up the job.
     pub steps: Vec<StepRun>,
     /// End of the log up to the last error, if it was requested.
     #[serde(default)]
-    pub log_tail: Vec<Outside>,
+    pub log_tail: Vec<SanitizedText>,
 }
 
 impl JobRun {
@@ -216,7 +216,7 @@ impl JobRun {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobLog {
     /// Its lines.
-    pub lines: Vec<Outside>,
+    pub lines: Vec<SanitizedText>,
     /// True if the beginning of the log was left out.
     pub cut: bool,
 }
@@ -227,9 +227,9 @@ pub struct StepRun {
     /// Number, counted from 1.
     pub number: u64,
     /// Name of the step.
-    pub name: Outside,
+    pub name: SanitizedText,
     /// Status, with the same values as for a run.
-    pub status: Outside,
+    pub status: SanitizedText,
     /// Conclusion, with the same values as for a run.
-    pub conclusion: Option<Outside>,
+    pub conclusion: Option<SanitizedText>,
 }

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::github::GitHub;
 use crate::config::Operator;
-use crate::domain::{Author, GitHubRepository, Kind, Outside, Problem};
+use crate::domain::{Author, GitHubRepository, Problem, ProblemKind, SanitizedText};
 
 /// The account of jobs, as GitHub itself signs for them.
 const ROBOT: (&str, &str) = (
@@ -173,7 +173,7 @@ fn fits(text: &str) -> bool {
 fn signed(person: Person, from: &str, remarks: Vec<String>) -> Result<Author, Problem> {
     let refused = |what: &str| {
         Problem::new(
-            Kind::Config,
+            ProblemKind::Config,
             format!("cannot create a commit with the {what} from {from}"),
         )
         .cause("it contains control characters or angle brackets, or is not terminated")
@@ -192,7 +192,7 @@ fn signed(person: Person, from: &str, remarks: Vec<String>) -> Result<Author, Pr
     Ok(Author {
         name,
         email,
-        from: Outside::new(from),
+        from: SanitizedText::new(from),
         remarks,
     })
 }

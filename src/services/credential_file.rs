@@ -17,7 +17,7 @@ use super::charmhub::StoreToken;
 use super::http::host_of;
 use super::private_file;
 use crate::config::file;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// Binary logarithm of scrypt's work factor: about a tenth of a second, fixed so that a file made
 /// on a fast machine opens on a slow one.
@@ -57,7 +57,7 @@ impl CredentialFile {
     pub fn open(&self, passphrase: &SecretString, api: &Url) -> Result<Option<StoreToken>, Problem> {
         let source = format!(
             "the encrypted file {}",
-            Outside::capped(self.path.to_string_lossy(), 200)
+            SanitizedText::capped(self.path.to_string_lossy(), 200)
         );
         self.read(passphrase)?
             .get(&host_of(api))
@@ -70,7 +70,7 @@ impl CredentialFile {
     pub fn keep(&self, passphrase: &SecretString, api: &Url, export: &SecretString) -> Result<(), Problem> {
         if passphrase.expose_secret().is_empty() {
             return Err(
-                Problem::new(Kind::Refused, "an empty passphrase gives no protection")
+                Problem::new(ProblemKind::Refused, "an empty passphrase gives no protection")
                     .hint("enter one, or export the credential with --export FILE and protect that file"),
             );
         }
@@ -119,7 +119,7 @@ impl CredentialFile {
             DecryptError::DecryptionFailed
             | DecryptError::KeyDecryptionFailed
             | DecryptError::NoMatchingKeys => Problem::new(
-                Kind::Credentials,
+                ProblemKind::Credentials,
                 format!("the passphrase does not decrypt {}", self.shown()),
             )
             .hint("try again; if it is lost, remove the file and sign in again: windlass login"),
@@ -136,7 +136,7 @@ impl CredentialFile {
 
     fn write(&self, passphrase: &SecretString, held: &Held) -> Result<(), Problem> {
         let internal = |error: &(dyn std::error::Error + 'static)| {
-            Problem::new(Kind::Internal, "cannot encrypt the credential").because(error)
+            Problem::new(ProblemKind::Internal, "cannot encrypt the credential").because(error)
         };
         let plain: BTreeMap<&str, &str> = held
             .iter()
@@ -155,13 +155,13 @@ impl CredentialFile {
         private_file::write(&self.path, &sealed)
     }
 
-    fn shown(&self) -> Outside {
-        Outside::capped(self.path.to_string_lossy(), 300)
+    fn shown(&self) -> SanitizedText {
+        SanitizedText::capped(self.path.to_string_lossy(), 300)
     }
 
     fn broken(&self, how: &str) -> Problem {
         Problem::new(
-            Kind::Machine,
+            ProblemKind::Machine,
             format!("the encrypted file {} {how}", self.shown()),
         )
         .hint("remove it and sign in again: windlass login")
@@ -216,10 +216,10 @@ mod tests {
         );
 
         let wrong = file.open(&secret("word"), &store).unwrap_err();
-        assert_eq!(wrong.kind, Kind::Credentials);
+        assert_eq!(wrong.kind, ProblemKind::Credentials);
         assert!(wrong.summary.as_str().contains("passphrase"), "{wrong}");
         let wrong = file.keep(&secret("word"), &store, &secret(EXPORT)).unwrap_err();
-        assert_eq!(wrong.kind, Kind::Credentials);
+        assert_eq!(wrong.kind, ProblemKind::Credentials);
         assert!(file.open(&secret("pass"), &other).unwrap().is_some());
 
         let bytes = std::fs::read(file.path()).unwrap();
@@ -253,7 +253,7 @@ mod tests {
         let store = url("https://api.charmhub.io");
         std::fs::write(file.path(), "something else").unwrap();
         let problem = file.open(&secret("pass"), &store).unwrap_err();
-        assert_eq!(problem.kind, Kind::Machine, "{problem}");
+        assert_eq!(problem.kind, ProblemKind::Machine, "{problem}");
         file.forget(&store).unwrap();
         file.keep(&secret("pass"), &store, &secret(EXPORT)).unwrap();
         let mut bytes = std::fs::read(file.path()).unwrap();
@@ -261,6 +261,6 @@ mod tests {
         std::fs::write(file.path(), bytes).unwrap();
         assert!(file.open(&secret("pass"), &store).is_err());
         let empty = file.keep(&secret(""), &store, &secret(EXPORT)).unwrap_err();
-        assert_eq!(empty.kind, Kind::Refused);
+        assert_eq!(empty.kind, ProblemKind::Refused);
     }
 }

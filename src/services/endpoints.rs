@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::http;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// The name of Canonical's registry in the store's image names.
 pub const CANONICAL: &str = "registry.jujucharms.com";
@@ -36,8 +36,8 @@ pub struct Endpoints {
 fn address(variable: &str, text: &str) -> Result<Url, Problem> {
     let url = Url::parse(text).map_err(|error| {
         Problem::new(
-            Kind::Config,
-            format!("{variable} is '{}', which is not a URL", Outside::new(text)),
+            ProblemKind::Config,
+            format!("{variable} is '{}', which is not a URL", SanitizedText::new(text)),
         )
         .because(&error)
         .hint("use scheme and host, for example https://api.charmhub.io")
@@ -64,10 +64,10 @@ impl Endpoints {
             }
             let Some((name, at)) = pair.split_once('=') else {
                 return Err(Problem::new(
-                    Kind::Config,
+                    ProblemKind::Config,
                     format!(
                         "WINDLASS_REGISTRY_MIRRORS contains '{}', which has no '='",
-                        Outside::new(pair)
+                        SanitizedText::new(pair)
                     ),
                 )
                 .hint("use NAME=URL pairs separated by commas: docker.io=http://127.0.0.1:5001"));
@@ -138,8 +138,8 @@ impl Endpoints {
         };
         Url::parse(&format!("https://{host}/")).map_err(|error| {
             Problem::new(
-                Kind::Usage,
-                format!("'{}' is not a registry name", Outside::new(name)),
+                ProblemKind::Usage,
+                format!("'{}' is not a registry name", SanitizedText::new(name)),
             )
             .because(&error)
         })

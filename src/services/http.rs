@@ -136,7 +136,7 @@ impl Http {
         );
         tracing::info!(
             "{}: {status} after {} ms",
-            crate::domain::Outside::capped(what, 300),
+            crate::domain::SanitizedText::capped(what, 300),
             asked.elapsed().as_millis()
         );
         let response = answered?;

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::charmhub::StoreToken;
 use super::http::host_of;
 use crate::domain::credential::CredentialOrigin;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// Limit on the wait for a locked keyring, which prompts the user.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ pub enum Keyring {
     /// Available and locked.
     Locked,
     /// Not available; holds why.
-    Absent(Outside),
+    Absent(SanitizedText),
 }
 
 /// Returns charmcraft's credential for the store at `api`, if the keyring holds one. A keyring
@@ -62,24 +62,26 @@ pub async fn forget(api: &Url) -> Result<bool, Problem> {
 pub async fn standing() -> Keyring {
     patiently(|| Ok(look()))
         .await
-        .unwrap_or_else(|why| Keyring::Absent(Outside::new(why)))
+        .unwrap_or_else(|why| Keyring::Absent(SanitizedText::new(why)))
 }
 
 async fn usable() -> Result<(), Problem> {
     let problem = match standing().await {
         Keyring::Usable => return Ok(()),
-        Keyring::Locked => Problem::new(Kind::Machine, "the keyring is locked").hint(
+        Keyring::Locked => Problem::new(ProblemKind::Machine, "the keyring is locked").hint(
             "unlock it (sign in to the desktop, or use its own program), then run the same command again",
         ),
-        Keyring::Absent(why) => {
-            Problem::new(Kind::Machine, "no keyring is available to store the credential").cause(why)
-        }
+        Keyring::Absent(why) => Problem::new(
+            ProblemKind::Machine,
+            "no keyring is available to store the credential",
+        )
+        .cause(why),
     };
     Err(instead(problem))
 }
 
 fn unkept(why: String) -> Problem {
-    instead(Problem::new(Kind::Machine, "the keyring returned an error").cause(why))
+    instead(Problem::new(ProblemKind::Machine, "the keyring returned an error").cause(why))
 }
 
 fn instead(problem: Problem) -> Problem {
@@ -123,9 +125,9 @@ fn look() -> Keyring {
         Ok(false) => Keyring::Usable,
         Ok(true) => Keyring::Locked,
         Err(secret_service::Error::NoResult) => {
-            Keyring::Absent(Outside::new("the Secret Service has no default keyring"))
+            Keyring::Absent(SanitizedText::new("the Secret Service has no default keyring"))
         }
-        Err(error) => Keyring::Absent(Outside::new(error.to_string())),
+        Err(error) => Keyring::Absent(SanitizedText::new(error.to_string())),
     }
 }
 
@@ -134,7 +136,7 @@ fn look() -> Keyring {
     match entry("standing").map(|entry| entry.get_password()) {
         Ok(Ok(_) | Err(Error::NoEntry)) => Keyring::Usable,
         Ok(Err(Error::NoStorageAccess(_))) => Keyring::Locked,
-        Ok(Err(error)) | Err(error) => Keyring::Absent(Outside::new(error.to_string())),
+        Ok(Err(error)) | Err(error) => Keyring::Absent(SanitizedText::new(error.to_string())),
     }
 }
 
@@ -195,7 +197,7 @@ mod tests {
     #[test]
     fn a_keyring_that_does_not_serve_says_what_to_do_instead() {
         let problem = unkept("no bus".to_owned());
-        assert_eq!(problem.kind, Kind::Machine);
+        assert_eq!(problem.kind, ProblemKind::Machine);
         assert!(problem.hints[0].as_str().contains("--passphrase-file"));
         assert!(problem.hints[1].as_str().contains("--export"));
     }

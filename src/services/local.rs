@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::packing::{PackProgress, Packed, Packing};
 use super::registry::{Blob, Registries};
 use crate::domain::image::Platform;
-use crate::domain::{Digest, Kind, LocalSource, ManifestDigest, Problem, Repository};
+use crate::domain::{Digest, LocalSource, ManifestDigest, Problem, ProblemKind, Repository};
 
 /// Holds opened images of this machine. Cheap to clone.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ impl LocalImages {
     /// not packed again; without a destination nothing is packed that is only read.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if the image has changed since the preview.
+    /// [`ProblemKind::Refused`] if the image has changed since the preview.
     #[allow(
         clippy::too_many_arguments,
         reason = "each is a fact of its own about this one image"
@@ -76,11 +76,12 @@ impl LocalImages {
         let packed = Arc::new(packing.await?);
         let root = packed.image.root();
         if let Some(expected) = expected.filter(|expected| *expected != root) {
-            return Err(
-                Problem::new(Kind::Refused, format!("{source} has changed since the preview"))
-                    .cause(format!("it was {expected} and is {root} now"))
-                    .hint("run the same command again to use the current image"),
-            );
+            return Err(Problem::new(
+                ProblemKind::Refused,
+                format!("{source} has changed since the preview"),
+            )
+            .cause(format!("it was {expected} and is {root} now"))
+            .hint("run the same command again to use the current image"));
         }
         if destination.is_some() {
             let source = packed.pinned_in(source);

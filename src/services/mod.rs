@@ -28,7 +28,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
 use crate::config::Operator;
-use crate::domain::{Author, Kind, Outside, Problem, Reference, Remedy, Repository};
+use crate::domain::{Author, Problem, ProblemKind, Reference, Remedy, Repository, SanitizedText};
 use author::Surroundings;
 use charmhub::{NEW_TOKEN, PublicStore, Publisher, PushTarget, SignOn, StoreToken};
 use credential_file::CredentialFile;
@@ -95,10 +95,10 @@ fn timeout_factor(text: &str) -> Result<f64, Problem> {
         .filter(|factor| factor.is_finite() && *factor > 0.0)
         .ok_or_else(|| {
             Problem::new(
-                Kind::Config,
+                ProblemKind::Config,
                 format!(
                     "WINDLASS_TIMEOUT is '{}', which is not a number above 0",
-                    Outside::capped(text, 60)
+                    SanitizedText::capped(text, 60)
                 ),
             )
             .hint("set WINDLASS_TIMEOUT=3 to wait three times as long, or unset it")
@@ -238,7 +238,7 @@ impl Services {
                 format!("CHARMCRAFT_AUTH is not set, and no keyring is available ({why})")
             }
         };
-        let none = Problem::new(Kind::Credentials, "no Charmhub credential found")
+        let none = Problem::new(ProblemKind::Credentials, "no Charmhub credential found")
             .with_missing_credential()
             .cause(why);
         let Some(Fallback { folder, passphrase }) = self.fallback.clone() else {
@@ -258,7 +258,9 @@ impl Services {
                 .hint("give it with --passphrase-file FILE")),
         })
         .await
-        .map_err(|error| Problem::new(Kind::Internal, "the encrypted file was not opened").because(&error))?;
+        .map_err(|error| {
+            Problem::new(ProblemKind::Internal, "the encrypted file was not opened").because(&error)
+        })?;
         opened?.ok_or_else(|| {
             none.cause("the encrypted file contains no credential for this store")
                 .remedy(&[Remedy::SignIn], NEW_TOKEN)

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// Writes `bytes` to `path`, replacing an existing file. A missing folder is created (0700).
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
@@ -28,9 +28,9 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
 pub fn probe(path: &Path) -> Result<(), Problem> {
     let folder = folder_of(path);
     if !folder.is_dir() {
-        let shown = Outside::new(folder.display().to_string());
+        let shown = SanitizedText::new(folder.display().to_string());
         return Err(
-            Problem::new(Kind::Machine, format!("directory for {shown} not found"))
+            Problem::new(ProblemKind::Machine, format!("directory for {shown} not found"))
                 .hint("create it first, or name another file"),
         );
     }
@@ -53,9 +53,9 @@ fn check(path: &Path) -> Result<(), Problem> {
         () if kind.is_socket() => "a socket",
         () => "a device",
     };
-    let shown = Outside::new(path.display().to_string());
+    let shown = SanitizedText::new(path.display().to_string());
     Err(Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!("{shown} was not overwritten: it is {what}"),
     )
     .hint("name a regular file, or a file that does not exist"))
@@ -76,10 +76,10 @@ fn place(
     let folder = folder_of(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fresh = path.with_file_name(format!(".{name}.{}", Uuid::new_v4().simple()));
-    let shown = Outside::new(path.display().to_string());
+    let shown = SanitizedText::new(path.display().to_string());
     let broken = |error: &std::io::Error| {
         drop(std::fs::remove_file(&fresh));
-        Problem::new(Kind::Machine, format!("cannot write {shown}")).because_of_file(
+        Problem::new(ProblemKind::Machine, format!("cannot write {shown}")).because_of_file(
             error,
             &shown,
             "check the permissions of the directory",
@@ -95,7 +95,7 @@ fn place(
             return problem;
         }
         Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!("{shown} already exists and was not overwritten"),
         )
         .hint("name another file, or add --force")
@@ -157,7 +157,7 @@ mod tests {
             0o600
         );
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-        assert_eq!(write_new(&path, b"three").unwrap_err().kind, Kind::Refused);
+        assert_eq!(write_new(&path, b"three").unwrap_err().kind, ProblemKind::Refused);
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         write_new(&path.with_file_name("other"), b"three").unwrap();
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
@@ -165,13 +165,13 @@ mod tests {
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
         // If it cannot be written, no file is left behind.
         let blocked = dir.path().join("new").join("secret").join("below");
-        assert_eq!(probe(&blocked).unwrap_err().kind, Kind::Machine);
+        assert_eq!(probe(&blocked).unwrap_err().kind, ProblemKind::Machine);
         assert_eq!(
             probe(&dir.path().join("gone").join("file")).unwrap_err().kind,
-            Kind::Machine
+            ProblemKind::Machine
         );
         assert!(!dir.path().join("gone").exists());
-        assert_eq!(write(&blocked, b"x").unwrap_err().kind, Kind::Machine);
+        assert_eq!(write(&blocked, b"x").unwrap_err().kind, ProblemKind::Machine);
     }
 
     #[test]
@@ -184,7 +184,7 @@ mod tests {
         let _open = UnixListener::bind(&socket).unwrap();
         for path in [&link, &socket, &dir.path().to_path_buf()] {
             for how in [write(path, b"two"), write_new(path, b"two"), probe(path)] {
-                assert_eq!(how.unwrap_err().kind, Kind::Refused, "{}", path.display());
+                assert_eq!(how.unwrap_err().kind, ProblemKind::Refused, "{}", path.display());
             }
         }
         assert!(link.is_symlink());

@@ -9,7 +9,7 @@ use crypto_box::aead::rand_core::CryptoRngCore;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::github::PublicKey;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// Longest value that GitHub accepts as a secret, in bytes.
 const LONGEST: usize = 48 * 1024;
@@ -27,12 +27,12 @@ fn seal_with(
 ) -> Result<String, Problem> {
     let plain = value.expose_secret().trim_end_matches(['\r', '\n']);
     if plain.is_empty() {
-        return Err(Problem::new(Kind::Refused, "a secret cannot be empty")
+        return Err(Problem::new(ProblemKind::Refused, "a secret cannot be empty")
             .hint("give a value, or delete the secret on GitHub"));
     }
     if plain.len() > LONGEST {
         return Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!(
                 "the value is {} bytes long; GitHub limits secrets to 48 KB",
                 plain.len()
@@ -43,7 +43,7 @@ fn seal_with(
     crypto_box::PublicKey::from(key.key)
         .seal(random, plain.as_bytes())
         .map(|sealed| STANDARD.encode(sealed))
-        .map_err(|_| Problem::new(Kind::Internal, "cannot encrypt the value").hint("report it"))
+        .map_err(|_| Problem::new(ProblemKind::Internal, "cannot encrypt the value").hint("report it"))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::cli::output::Output;
 use crate::cli::{Ending, documents, tables};
 use crate::config::Workspace;
 use crate::domain::charm::{CharmFacts, ImageBehind, ResourceFacts};
-use crate::domain::{CharmName, Outside, ResourceName, Snapshot};
+use crate::domain::{CharmName, ResourceName, SanitizedText, Snapshot};
 use crate::observe::View;
 use crate::run::Session;
 
@@ -85,7 +85,7 @@ pub async fn charms(session: &Session, output: &Output) -> Ending {
                 format!("  {}", revision.revision),
                 revision.version.to_string(),
                 match revision.refusal() {
-                    Some(refusal) => format!("! {}", Outside::capped(refusal.as_str(), REFUSAL)),
+                    Some(refusal) => format!("! {}", SanitizedText::capped(refusal.as_str(), REFUSAL)),
                     None => revision.status.to_string(),
                 },
                 revision.created_at.format("%Y-%m-%d").to_string(),

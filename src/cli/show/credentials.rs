@@ -7,13 +7,13 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::cli::args::Credentials as Wish;
+use crate::cli::args::Credentials as Args;
 use crate::cli::documents::Sources;
 use crate::cli::output::Output;
 use crate::cli::{Ending, tables};
 use crate::domain::credential::{CredentialFacts, days_in_short, in_days};
-use crate::domain::snapshot::Standing;
-use crate::domain::{Kind, Lineage, Outside, Problem, SecretTarget, Snapshot};
+use crate::domain::snapshot::SourceStatus;
+use crate::domain::{Lineage, Problem, ProblemKind, SanitizedText, SecretTarget, Snapshot};
 use crate::plan::axis::Axis;
 use crate::plan::calendar;
 use crate::plan::credentials::{self, Alarm, Credential, CredentialRole, SecretLocation, SecretStatus};
@@ -40,10 +40,10 @@ pub fn span(text: &str) -> Result<TimeDelta, String> {
 }
 
 /// Runs `credentials`. With a span the exit code is 4 if a credential expires within it.
-pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> Ending {
+pub async fn credentials(session: &Session, wish: &Args, output: &Output) -> Ending {
     if output.json && wish.calendar.as_deref() == Some(Path::new("-")) {
         return Err(Problem::new(
-            Kind::Usage,
+            ProblemKind::Usage,
             "--json and --calendar - cannot both write to standard output",
         )
         .hint("write the calendar to a file: --calendar FILE"));
@@ -62,7 +62,10 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
         }
         private_file::probe(path)?;
         private_file::write(path, text.as_bytes())?;
-        output.say(&format!("written: {}", Outside::new(path.display().to_string())));
+        output.say(&format!(
+            "written: {}",
+            SanitizedText::new(path.display().to_string())
+        ));
     }
     if output.json {
         let mut content = vec![
@@ -85,7 +88,7 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
         output.document("credentials", Some(&workspace.name), content);
     } else {
         // Problems shown in a row on standard output are not repeated on stderr.
-        let shown: Vec<&Outside> = all.iter().flat_map(|one| &one.problems).collect();
+        let shown: Vec<&SanitizedText> = all.iter().flat_map(|one| &one.problems).collect();
         super::warn_besides(&sources, &shown, output);
         output.answer(&text(&all, now));
         output.answer(&matrix(session, &snapshot, &targets, now));
@@ -96,7 +99,7 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
 
 /// Returns the exit code: with a span, whether a credential expires too soon or is no longer
 /// accepted.
-fn ending(wish: &Wish, snapshot: &Snapshot, all: &[Credential], now: DateTime<Utc>, output: &Output) -> u8 {
+fn ending(wish: &Args, snapshot: &Snapshot, all: &[Credential], now: DateTime<Utc>, output: &Output) -> u8 {
     let Some(span) = wish.fail_within else {
         return 0;
     };
@@ -119,10 +122,10 @@ fn verdict(
     let mut said = Vec::new();
     for (name, seen) in [("Charmhub", &snapshot.credential), ("GitHub", &snapshot.github)] {
         let Some(problem) = &seen.problem else { continue };
-        if problem.kind == Kind::Credentials {
+        if problem.kind == ProblemKind::Credentials {
             said.push(format!("{name} token: {}", problem.summary));
-            code = Kind::Credentials.exit_code();
-        } else if seen.standing() == Standing::Unknown {
+            code = ProblemKind::Credentials.exit_code();
+        } else if seen.standing() == SourceStatus::Unknown {
             said.push(format!("{name} token: {}", problem.summary));
             if code == 0 {
                 code = problem.kind.exit_code();
@@ -138,7 +141,7 @@ fn verdict(
         let Some(problem) = &seen.problem else { continue };
         if !matches!(
             seen.standing(),
-            Standing::Unknown | Standing::Forbidden | Standing::NoCredential
+            SourceStatus::Unknown | SourceStatus::Forbidden | SourceStatus::NoCredential
         ) {
             continue;
         }
@@ -163,7 +166,7 @@ fn verdict(
             _ => continue,
         };
         said.push(text);
-        code = Kind::Credentials.exit_code();
+        code = ProblemKind::Credentials.exit_code();
     }
     (code, said)
 }
@@ -399,7 +402,7 @@ pub async fn whoami(session: &Session, output: &Output) -> Ending {
             (Some(facts), Some(at)) => (facts, at),
             _ => {
                 return Err(Problem::new(
-                    Kind::Network,
+                    ProblemKind::Network,
                     "offline: the account of the credential is not in the cache",
                 )
                 .hint("run it once without --offline"));

@@ -9,7 +9,7 @@ use crate::cli::output::Output;
 use crate::cli::{Ending, carry_out, tables, transfer};
 use crate::domain::detail::{self, Layer};
 use crate::domain::{
-    ImageDetail, ImageSource, Kind, Outside, Problem, ReleaseName, Repository, count, release,
+    ImageDetail, ImageSource, Problem, ProblemKind, ReleaseName, Repository, SanitizedText, count, release,
 };
 use crate::observe::View;
 use crate::run::Session;
@@ -64,7 +64,7 @@ async fn details(session: &Session, images: &[String], output: &Output) -> Resul
     let Err(problem) = found else { return found };
     // Without a login a registry gives the same answer for a private repository as for one that
     // does not exist, so this is reported as not found.
-    let mut strange = problem.kind == Kind::Credentials;
+    let mut strange = problem.kind == ProblemKind::Credentials;
     for source in &sources {
         if let ImageSource::Registry(reference) = source {
             let registries = &session.observer.services().registries;
@@ -73,7 +73,7 @@ async fn details(session: &Session, images: &[String], output: &Output) -> Resul
     }
     Err(if strange {
         Problem {
-            kind: Kind::NotFound,
+            kind: ProblemKind::NotFound,
             ..problem
         }
     } else {
@@ -143,10 +143,10 @@ fn document(image: &ImageDetail, present: Present<'_>) -> Value {
 }
 
 /// Returns warnings about an image, as sentences.
-fn warnings(image: &ImageDetail) -> Vec<Outside> {
+fn warnings(image: &ImageDetail) -> Vec<SanitizedText> {
     let mut warnings = image.remarks();
     warnings.extend(image.missing.iter().map(|one| {
-        Outside::new(format!(
+        SanitizedText::new(format!(
             "{one} no longer exists: it was probably deleted by a cleanup"
         ))
     }));
@@ -161,7 +161,7 @@ fn describe(image: &ImageDetail, present: Present<'_>) -> String {
         "{}\n  digest  {}\n  type    {}\n  size    {}\n",
         image.source,
         image.digest,
-        Outside::capped(&image.media_type, 100),
+        SanitizedText::capped(&image.media_type, 100),
         tables::bytes(image.size)
     );
     let mut to_send = 0;
@@ -180,8 +180,8 @@ fn describe(image: &ImageDetail, present: Present<'_>) -> String {
         for (name, value) in &one.labels {
             text.push_str(&format!(
                 "    label   {}={}\n",
-                Outside::capped(name, 80),
-                Outside::capped(value.as_str(), 120)
+                SanitizedText::capped(name, 80),
+                SanitizedText::capped(value.as_str(), 120)
             ));
         }
         for layer in &one.layers {
@@ -235,7 +235,7 @@ pub async fn diff(
     let session = environment.session(global, output)?;
     let found = details(&session, &[from.to_owned(), to.to_owned()], output).await?;
     let [a, b] = found.as_slice() else {
-        return Err(Problem::new(Kind::Internal, "comparing two images"));
+        return Err(Problem::new(ProblemKind::Internal, "comparing two images"));
     };
     let differs = detail::diff(a, b);
     let same_config = differs.only_before.is_empty()
@@ -309,7 +309,7 @@ fn changes(one: &detail::PlatformDiff) -> String {
             if let Some(value) = value {
                 text.push_str(&format!(
                     "  {sign} {name}={}\n",
-                    Outside::capped(value.as_str(), 200)
+                    SanitizedText::capped(value.as_str(), 200)
                 ));
             }
         }
@@ -330,8 +330,11 @@ async fn diff_releases(session: &Session, from: &ReleaseName, to: &ReleaseName, 
     }
     let find = |name: &ReleaseName| {
         snapshot.release(name).ok_or_else(|| {
-            Problem::new(Kind::NotFound, format!("release {name} not found upstream"))
-                .hint("list releases with 'windlass releases'")
+            Problem::new(
+                ProblemKind::NotFound,
+                format!("release {name} not found upstream"),
+            )
+            .hint("list releases with 'windlass releases'")
         })
     };
     let (a, b) = (find(from)?, find(to)?);
@@ -348,11 +351,14 @@ async fn diff_releases(session: &Session, from: &ReleaseName, to: &ReleaseName, 
     let mut table = tables::Table::new(&["image", from.as_str(), to.as_str(), ""]);
     for one in &images {
         let word = |tag: Option<&str>| {
-            tag.map_or_else(|| "-".to_owned(), |tag| Outside::capped(tag, 60).to_string())
+            tag.map_or_else(
+                || "-".to_owned(),
+                |tag| SanitizedText::capped(tag, 60).to_string(),
+            )
         };
         let sign = if one.changed { "changed" } else { "same" };
         table.row(vec![
-            Outside::capped(one.image, 100).to_string(),
+            SanitizedText::capped(one.image, 100).to_string(),
             word(one.from),
             word(one.to),
             sign.to_owned(),

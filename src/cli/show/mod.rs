@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::documents::{self, Sources};
 use super::output::Output;
 use crate::domain::charm::ChannelRow;
-use crate::domain::{CharmName, Kind, Outside, Problem, Snapshot};
+use crate::domain::{CharmName, Problem, ProblemKind, SanitizedText, Snapshot};
 use crate::run::Session;
 
 pub use channels::channels;
@@ -33,8 +33,8 @@ fn warn(sources: &Sources, output: &Output) {
 
 /// Warns of what could not be read, each problem once with all its sources, except those already
 /// `shown`.
-fn warn_besides(sources: &Sources, shown: &[&Outside], output: &Output) {
-    let mut problems: Vec<(Outside, Vec<String>)> = Vec::new();
+fn warn_besides(sources: &Sources, shown: &[&SanitizedText], output: &Output) {
+    let mut problems: Vec<(SanitizedText, Vec<String>)> = Vec::new();
     for error in sources.errors() {
         let text = |key: &str| {
             error
@@ -43,7 +43,7 @@ fn warn_besides(sources: &Sources, shown: &[&Outside], output: &Output) {
                 .unwrap_or_default()
                 .to_owned()
         };
-        let summary = Outside::new(text("/problem/summary"));
+        let summary = SanitizedText::new(text("/problem/summary"));
         if shown.contains(&&summary) {
             continue;
         }
@@ -69,12 +69,15 @@ fn nothing_seen(session: &Session, what: &str) -> Problem {
     let workspace = &session.config.workspace;
     if workspace.charms.is_empty() && what != "releases" {
         return Problem::new(
-            Kind::NotFound,
+            ProblemKind::NotFound,
             format!("workspace {} has no charms", workspace.name),
         )
         .hint("choose another one with --workspace NAME");
     }
-    let nothing = Problem::new(Kind::NotFound, format!("no cached {what} for this workspace"));
+    let nothing = Problem::new(
+        ProblemKind::NotFound,
+        format!("no cached {what} for this workspace"),
+    );
     if session.observer.is_offline() {
         nothing.hint("run it once without --offline")
     } else {

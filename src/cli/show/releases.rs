@@ -6,7 +6,7 @@ use super::{nothing_seen, upstream_sources, warn};
 use crate::cli::output::Output;
 use crate::cli::{Ending, documents, tables};
 use crate::config::Workspace;
-use crate::domain::{Outside, ReleaseName, Snapshot};
+use crate::domain::{ReleaseName, SanitizedText, Snapshot};
 use crate::observe::View;
 use crate::plan::evidence;
 use crate::plan::label::Labels;
@@ -52,7 +52,7 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
             .fed_charms()
             .flat_map(crate::config::workspace::Charm::fed)
             .filter_map(|(_, key)| release.images.get(key))
-            .map(|tag| Outside::capped(tag, 30).to_string())
+            .map(|tag| SanitizedText::capped(tag, 30).to_string())
             .collect();
         let (standing, warnings) = evidence::judged(workspace, &snapshot, &labels.twins, release);
         let published = standing.published;

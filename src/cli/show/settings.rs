@@ -6,7 +6,7 @@ use crate::cli::Ending;
 use crate::cli::args::{ConfigWhat, Global};
 use crate::cli::environment::Environment;
 use crate::cli::output::Output;
-use crate::domain::Outside;
+use crate::domain::SanitizedText;
 
 /// Runs `config check` and `config show`.
 pub fn config(environment: &Environment, global: &Global, what: &ConfigWhat, output: &Output) -> Ending {
@@ -16,7 +16,7 @@ pub fn config(environment: &Environment, global: &Global, what: &ConfigWhat, out
     let user_file = config
         .user_file
         .as_ref()
-        .map(|path| Outside::new(path.display().to_string()));
+        .map(|path| SanitizedText::new(path.display().to_string()));
     if output.json {
         let content = json!({
             "workspace": config.workspace, "chosen_by": config.chosen_by.to_string(),

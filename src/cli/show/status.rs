@@ -7,8 +7,8 @@ use super::{charm_names, rows, serving, upstream_sources, warn};
 use crate::cli::output::Output;
 use crate::cli::{Ending, tables};
 use crate::domain::credential::days_in_short;
-use crate::domain::snapshot::Standing;
-use crate::domain::{Kind, Observed, Problem, ReleaseName, Snapshot};
+use crate::domain::snapshot::SourceStatus;
+use crate::domain::{Observed, Problem, ProblemKind, ReleaseName, Snapshot};
 use crate::journal::RunId;
 use crate::observe::View;
 use crate::plan::label::{Label, Labels};
@@ -20,7 +20,7 @@ const SHOWN: usize = 6;
 
 /// Returns the error if no source could be read.
 fn nothing_read(session: &Session, snapshot: &Snapshot) -> Option<Problem> {
-    fn of<T>(seen: &Observed<T>) -> (bool, Standing, Option<&Problem>) {
+    fn of<T>(seen: &Observed<T>) -> (bool, SourceStatus, Option<&Problem>) {
         (seen.value.is_some(), seen.standing(), seen.problem.as_ref())
     }
     let mut sources = vec![
@@ -35,21 +35,21 @@ fn nothing_read(session: &Session, snapshot: &Snapshot) -> Option<Problem> {
     let any_value = sources.iter().any(|(value, ..)| *value);
     if session.observer.is_offline() {
         return (!any_value).then(|| {
-            Problem::new(Kind::Network, "no cached data for this workspace")
+            Problem::new(ProblemKind::Network, "no cached data for this workspace")
                 .hint("run it once without --offline")
         });
     }
     let problem = if snapshot.no_network().is_some() {
-        Problem::new(Kind::Network, "no network")
+        Problem::new(ProblemKind::Network, "no network")
     } else if sources
         .iter()
-        .any(|(_, standing, _)| *standing == Standing::Known)
+        .any(|(_, standing, _)| *standing == SourceStatus::Known)
     {
         return None;
     } else {
         let failed = sources.into_iter().filter_map(|(.., problem)| problem);
         failed
-            .filter(|problem| problem.kind.exit_code() == Kind::Network.exit_code())
+            .filter(|problem| problem.kind.exit_code() == ProblemKind::Network.exit_code())
             .map(Clone::clone)
             .next()?
     };

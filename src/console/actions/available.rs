@@ -358,7 +358,7 @@ pub(super) fn keep_elsewhere(model: &Model) -> Availability {
 
 pub(super) fn review_sign_in(model: &Model) -> Availability {
     of_review(model, |review| match &review.problem {
-        Some(problem) if review.kind() != review::Sort::SignIn && problem.wants_sign_in() => {
+        Some(problem) if review.kind() != review::ReviewKind::SignIn && problem.wants_sign_in() => {
             may_change(review)
         }
         _ => Hidden,

@@ -12,7 +12,7 @@ use super::{ActionId, ActionSpec, Chord, Key, Scope, all, in_scopes};
 use crate::config::{KeyWish, Place};
 use crate::console::dialogs;
 use crate::domain::problem::combined;
-use crate::domain::{Outside, Problem};
+use crate::domain::{Problem, SanitizedText};
 
 /// Pairs of actions that may share a key because one of the two is always hidden.
 pub const TURNS: [(ActionId, ActionId); 2] = [
@@ -43,7 +43,7 @@ impl Keymap {
     /// Returns the keys of the action table, replaced by those that the user configured.
     ///
     /// # Errors
-    /// [`crate::domain::Kind::Config`] with every error and its position, if an entry names no
+    /// [`crate::domain::ProblemKind::Config`] with every error and its position, if an entry names no
     /// known action or no valid key, leaves a required action without a key, or gives a key two
     /// meanings in one scope.
     pub fn with(wishes: &[KeyWish]) -> Result<Self, Problem> {
@@ -87,7 +87,7 @@ impl Keymap {
             let text = conflict.to_string();
             let fault = match own.and_then(|own| wished.get(&own)) {
                 Some(place) => place.problem(text),
-                None => Problem::new(crate::domain::Kind::Internal, text),
+                None => Problem::new(crate::domain::ProblemKind::Internal, text),
             };
             faults.push(fault.hint(format!(
                 "change the key of {} or {}, or remove one: {} = []",
@@ -247,7 +247,7 @@ fn named(wish: &KeyWish) -> Result<&'static ActionSpec, Problem> {
     let names: Vec<String> = near.into_iter().take(3).map(|(_, name)| name).collect();
     let problem = wish
         .place
-        .problem(format!("unknown action '{}'", Outside::new(&wish.action)));
+        .problem(format!("unknown action '{}'", SanitizedText::new(&wish.action)));
     let all = "list all actions: windlass generate keys";
     Err(if names.is_empty() {
         problem.hint(all)
@@ -261,7 +261,7 @@ fn read(wish: &KeyWish, spec: &ActionSpec, text: &str) -> Result<Chord, Problem>
     let Some(chord) = Chord::parse(text) else {
         return Err(wish
             .place
-            .problem(format!("invalid key '{}'", Outside::new(text)))
+            .problem(format!("invalid key '{}'", SanitizedText::new(text)))
             .hint(WRITTEN));
     };
     let types = |key: Key| dialogs::edit(&mut Input::default(), key);

@@ -23,7 +23,7 @@ use super::dialogs::Modal;
 use super::model::Screen;
 use super::panes::PaneId;
 use super::panes::charms::What;
-use super::review::Sort;
+use super::review::ReviewKind;
 use super::{Model, Msg, find};
 use crate::plan::Risk;
 
@@ -284,7 +284,7 @@ pub enum Scope {
     /// While search words are being typed.
     Find,
     /// In the review of one kind of plan.
-    ReviewOf(Sort),
+    ReviewOf(ReviewKind),
     /// In every plan review.
     Review,
     /// On the run screen.
@@ -421,7 +421,7 @@ pub fn elsewhere(model: &Model) -> Vec<&'static ActionSpec> {
 
 /// Returns true for actions that focus a pane; the palette offers them on every screen.
 const fn leads_to_pane(spec: &ActionSpec) -> bool {
-    matches!(spec.message, Msg::Go(super::msg::Go::Pane(_)))
+    matches!(spec.message, Msg::Go(super::msg::NavCommand::Pane(_)))
 }
 
 /// Returns the actions of `scopes`, scope by scope.

@@ -4,12 +4,12 @@
 
 use super::Scope;
 use crate::console::panes::PaneId;
-use crate::console::review::Sort;
+use crate::console::review::ReviewKind;
 
 impl Scope {
     /// Returns every scope that can be the narrowest one, in the order of the key page.
     pub fn narrowest() -> impl Iterator<Item = Self> {
-        let reviews = Sort::ALL.into_iter().map(Self::ReviewOf);
+        let reviews = ReviewKind::ALL.into_iter().map(Self::ReviewOf);
         let others = [
             Self::Run,
             Self::Filter,
@@ -115,16 +115,16 @@ impl Scope {
     }
 }
 
-const fn about(sort: Sort) -> &'static str {
+const fn about(sort: ReviewKind) -> &'static str {
     match sort {
-        Sort::Publish => "publish",
-        Sort::Rotate => "rotation",
-        Sort::SignIn => "sign-in",
-        Sort::Revoke => "revocation",
-        Sort::Single => "upload, copy, release or close",
-        Sort::Promote => "promotion",
-        Sort::Rollback => "rollback",
-        Sort::Hold => "hold",
-        Sort::Workflow => "workflow",
+        ReviewKind::Publish => "publish",
+        ReviewKind::Rotate => "rotation",
+        ReviewKind::SignIn => "sign-in",
+        ReviewKind::Revoke => "revocation",
+        ReviewKind::Single => "upload, copy, release or close",
+        ReviewKind::Promote => "promotion",
+        ReviewKind::Rollback => "rollback",
+        ReviewKind::Hold => "hold",
+        ReviewKind::Workflow => "workflow",
     }
 }

@@ -5,7 +5,7 @@ use crate::console::listing::Keyed as _;
 use crate::console::panes::{channels, charms, credentials};
 use crate::console::{Model, paths, upload, words};
 use crate::domain::charm::CharmFacts;
-use crate::domain::{Channel, CharmName, Outside, ResourceName, Risk};
+use crate::domain::{Channel, CharmName, ResourceName, Risk, SanitizedText};
 
 /// A completion and its description.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,7 +154,11 @@ fn sessions(model: &Model) -> Vec<Known> {
     let rows = model.panes.credentials.rows().iter();
     rows.filter_map(|row| match row {
         credentials::Row::Session(session) => {
-            let who = session.facts.description.as_ref().map_or("", Outside::as_str);
+            let who = session
+                .facts
+                .description
+                .as_ref()
+                .map_or("", SanitizedText::as_str);
             Some(one(
                 &session.facts.id,
                 format!("{}  {who}", session.state().word()),

@@ -8,7 +8,7 @@ use crate::console::panes::{charms, releases};
 use crate::console::update::ask_resume;
 use crate::console::{Model, review, upload};
 use crate::domain::{
-    CharmName, CharmRevision, ImageSource, Kind, Problem, ReleaseName, ResourceName, SessionId,
+    CharmName, CharmRevision, ImageSource, Problem, ProblemKind, ReleaseName, ResourceName, SessionId,
 };
 use crate::journal::RunId;
 use crate::plan::{
@@ -49,7 +49,10 @@ fn performed(model: &mut Model, id: ActionId, words: &[String]) -> Result<Vec<Ef
         ActionId::Resume => {
             let run = RunId(word(0).to_owned());
             if model.record(&run).is_none() {
-                return Err(Problem::new(Kind::Usage, format!("no run {run} in the journal")));
+                return Err(Problem::new(
+                    ProblemKind::Usage,
+                    format!("no run {run} in the journal"),
+                ));
             }
             ask_resume(model, &run);
             return Ok(Vec::new());
@@ -93,7 +96,7 @@ fn intent<'w>(model: &Model, id: ActionId, word: &impl Fn(usize) -> &'w str) -> 
             let number = word(1).trim_start_matches('r');
             let number: u64 = number
                 .parse()
-                .map_err(|_| Problem::new(Kind::Usage, format!("'{}' is not a revision", word(1))))?;
+                .map_err(|_| Problem::new(ProblemKind::Usage, format!("'{}' is not a revision", word(1))))?;
             Intent::Release(ReleaseIntent {
                 charm: word(0).parse()?,
                 revision: CharmRevision(number),
@@ -108,7 +111,7 @@ fn intent<'w>(model: &Model, id: ActionId, word: &impl Fn(usize) -> &'w str) -> 
             let content = upload::read(&model.setting, &resource, images, word(2));
             let content = content.unwrap_or_else(|| {
                 Err(Problem::new(
-                    Kind::Usage,
+                    ProblemKind::Usage,
                     "name a file or an image \
                     to upload",
                 ))
@@ -122,6 +125,11 @@ fn intent<'w>(model: &Model, id: ActionId, word: &impl Fn(usize) -> &'w str) -> 
         ActionId::Revoke => Intent::Revoke(RevokeIntent {
             sessions: [SessionId::new(word(0))].into(),
         }),
-        _ => return Err(Problem::new(Kind::Internal, format!("{id:?} takes no arguments"))),
+        _ => {
+            return Err(Problem::new(
+                ProblemKind::Internal,
+                format!("{id:?} takes no arguments"),
+            ));
+        }
     })
 }

@@ -4,7 +4,7 @@ use crate::console::dialogs::Line;
 use crate::console::view::look::Tone;
 use crate::console::words;
 use crate::domain::detail::{self, Change, Layer, PlatformDiff};
-use crate::domain::{ImageDetail, Outside};
+use crate::domain::{ImageDetail, SanitizedText};
 
 /// Returns the lines about what differs between `before` and `after`, each with its title.
 pub(super) fn lines(before: (&str, &ImageDetail), after: (&str, &ImageDetail), arrow: &str) -> Vec<Line> {
@@ -68,7 +68,7 @@ fn one_platform(diff: &PlatformDiff, arrow: &str, lines: &mut Vec<Line>) {
 }
 
 fn words_of(change: &Change, arrow: &str) -> String {
-    let side = |value: &Option<Outside>| match value {
+    let side = |value: &Option<SanitizedText>| match value {
         Some(value) if value.as_str().is_empty() => "empty".to_owned(),
         Some(value) => value.to_string(),
         None => "not set".to_owned(),

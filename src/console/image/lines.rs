@@ -10,7 +10,7 @@ use crate::console::view::look::{Glyph, Look as Appearance, Tone};
 use crate::console::{Model, words};
 use crate::domain::charm::ImageBehind;
 use crate::domain::detail::{Layer, PlatformDetail};
-use crate::domain::{Digest, ImageDetail, ImageSource, ManifestDigest, Outside};
+use crate::domain::{Digest, ImageDetail, ImageSource, ManifestDigest, SanitizedText};
 use crate::plan::evidence;
 
 /// Width of a layer's bar, in cells.
@@ -118,7 +118,7 @@ fn head(model: &Model, look: &Look, detail: &ImageDetail, lines: &mut Vec<Line>)
     lines.push(Line::of("attested", text, Tone::Dim));
     lines.push(Line::of(
         "type",
-        Outside::new(&detail.media_type).to_string(),
+        SanitizedText::new(&detail.media_type).to_string(),
         Tone::Dim,
     ));
 }
@@ -209,8 +209,8 @@ fn one_platform(
         let text = format!("{} UTC", words::minute(at));
         lines.push(Line::of("created", text, Tone::Plain));
     }
-    let joined = |words: &[Outside]| -> String {
-        let words: Vec<&str> = words.iter().map(Outside::as_str).collect();
+    let joined = |words: &[SanitizedText]| -> String {
+        let words: Vec<&str> = words.iter().map(SanitizedText::as_str).collect();
         words.join(" ")
     };
     if !platform.entrypoint.is_empty() {
@@ -221,7 +221,7 @@ fn one_platform(
     }
     for (at, (name, value)) in platform.labels.iter().enumerate() {
         let label = if at == 0 { "labels" } else { "" };
-        let text = format!("{}={value}", Outside::new(name));
+        let text = format!("{}={value}", SanitizedText::new(name));
         lines.push(Line::of(label, text, Tone::Plain));
     }
     let largest = platform

@@ -9,8 +9,8 @@ use super::PaneId;
 use crate::console::actions::ActionId;
 use crate::console::view::look::Tone;
 use crate::console::{Model, wake, words};
-use crate::domain::snapshot::Standing;
-use crate::domain::{Kind, Observed, Problem, Snapshot, Source};
+use crate::domain::snapshot::SourceStatus;
+use crate::domain::{Observed, Problem, ProblemKind, Snapshot, Source};
 use crate::plan;
 
 /// The sources of a pane.
@@ -34,7 +34,7 @@ impl<'a> Sources<'a> {
         if self.problem.is_none() {
             self.problem = seen.problem.as_ref().map(|problem| (what, problem));
         }
-        self.unread |= seen.standing() == Standing::NotAsked;
+        self.unread |= seen.standing() == SourceStatus::NotAsked;
     }
 }
 
@@ -100,9 +100,9 @@ fn channels<'a>(snapshot: &'a Snapshot, found: &mut Sources<'a>) {
 
 /// Reports only problems that have no row in the pane.
 fn credentials<'a>(snapshot: &'a Snapshot, found: &mut Sources<'a>) {
-    found.unread = snapshot.sessions.standing() == Standing::NotAsked;
+    found.unread = snapshot.sessions.standing() == SourceStatus::NotAsked;
     for seen in [&snapshot.credential, &snapshot.github] {
-        found.unread |= seen.standing() == Standing::NotAsked;
+        found.unread |= seen.standing() == SourceStatus::NotAsked;
         if let Some(at) = seen.read_at {
             found.read_at = Some(found.read_at.map_or(at, |known| known.min(at)));
         }
@@ -141,7 +141,7 @@ pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, To
     let cause = problem.causes.first().unwrap_or(&problem.summary);
     let (happened, why) = if no_network {
         ("no network".to_owned(), cause)
-    } else if problem.kind == Kind::Credentials {
+    } else if problem.kind == ProblemKind::Credentials {
         (format!("{what}: {}", refused(problem)), &problem.summary)
     } else {
         (format!("{what} could not be read"), cause)
@@ -183,7 +183,7 @@ fn remedy(model: &Model, problem: &Problem) -> (String, Tone) {
     match problem.kind {
         _ if model.setting.offline => ("offline".to_owned(), Tone::Warn),
         _ if problem.credential_expired => (brief(model, ActionId::SignIn, "sign in"), Tone::Bad),
-        Kind::Credentials => (brief(model, ActionId::Credentials, "credentials"), Tone::Bad),
+        ProblemKind::Credentials => (brief(model, ActionId::Credentials, "credentials"), Tone::Bad),
         _ => (brief(model, ActionId::Refresh, "refresh"), Tone::Warn),
     }
 }
@@ -195,7 +195,7 @@ pub fn note(model: &Model, pane: PaneId) -> Option<(String, Tone)> {
     let Some(at) = sources.read_at else {
         return match sources.problem {
             Some(_) if sources.no_network => Some(("no network".to_owned(), Tone::Bad)),
-            Some((_, problem)) if problem.kind == Kind::Credentials => {
+            Some((_, problem)) if problem.kind == ProblemKind::Credentials => {
                 Some((refused(problem).to_owned(), Tone::Bad))
             }
             Some(_) => Some(("could not be read".to_owned(), Tone::Warn)),
@@ -283,7 +283,7 @@ pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
     if let Some((what, problem)) = sources.problem {
         let head = match problem.kind {
             _ if sources.no_network => "no network".to_owned(),
-            Kind::Credentials => format!("{what}: {}", refused(problem)),
+            ProblemKind::Credentials => format!("{what}: {}", refused(problem)),
             _ => format!("{what}: could not be read"),
         };
         let mut lines = vec![(head, Tone::Warn)];

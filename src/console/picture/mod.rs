@@ -20,10 +20,10 @@ use super::model::Setting;
 use super::update::update;
 use super::view::look::Look;
 use super::view::theme::{Depth, Palette, made_for};
-use super::wishes::Wishes;
+use super::wishes::Preferences;
 use super::{Model, Msg, panes, view};
 use crate::config::{Colors, ThemeName, Workspace};
-use crate::domain::{Kind, Problem, Snapshot};
+use crate::domain::{Problem, ProblemKind, Snapshot};
 use crate::journal::{Outcome, RunId, RunRecord, StepOutcome};
 use crate::plan::{Intent, Plan, PublishIntent, publish};
 use crate::run::progress::{Phase, RunProgress, StepProgress};
@@ -57,7 +57,7 @@ impl Scene {
 /// Returns `scene` as SVG, drawn from `facts`: a snapshot of `workspace` as JSON.
 ///
 /// # Errors
-/// [`Kind::Usage`] if the facts cannot be parsed or lead to no plan.
+/// [`ProblemKind::Usage`] if the facts cannot be parsed or lead to no plan.
 pub fn picture(scene: Scene, workspace: &Workspace, facts: &str) -> Result<String, Problem> {
     let stage = Stage::new(workspace, facts)?;
     let model = match scene {
@@ -87,10 +87,10 @@ struct Stage<'a> {
 impl<'a> Stage<'a> {
     fn new(workspace: &'a Workspace, facts: &str) -> Result<Self, Problem> {
         let snapshot: Snapshot = serde_json::from_str(facts).map_err(|error| {
-            Problem::new(Kind::Usage, "the facts of a workspace cannot be parsed").because(&error)
+            Problem::new(ProblemKind::Usage, "the facts of a workspace cannot be parsed").because(&error)
         })?;
         let newest = snapshot.releases.value.iter().flatten().max_by_key(|r| &r.name);
-        let newest = newest.ok_or_else(|| Problem::new(Kind::Usage, "no release in these facts"))?;
+        let newest = newest.ok_or_else(|| Problem::new(ProblemKind::Usage, "no release in these facts"))?;
         let intent = PublishIntent::of(newest.name.clone());
         Ok(Self {
             workspace,
@@ -130,7 +130,7 @@ impl<'a> Stage<'a> {
             offline: false,
             folder: "/".to_owned(),
             home: None,
-            wishes: Wishes::default(),
+            wishes: Preferences::default(),
             keymap: Arc::new(Keymap::default()),
         }
     }

@@ -9,7 +9,7 @@ use crate::console::effect::{Effect, RequestId};
 use crate::console::live::Live;
 use crate::console::model::Screen;
 use crate::console::running::{self, Running};
-use crate::console::sign_in::Deed;
+use crate::console::sign_in::PendingAction;
 use crate::console::{Model, image, panes, review};
 use crate::domain::{Problem, Snapshot};
 use crate::journal::{Outcome, RunId};
@@ -27,7 +27,7 @@ pub fn must_wait(model: &Model, plan: &Plan, signs_in: bool) -> bool {
 }
 
 /// Appends `deed`, whose plan is `plan`, to the queue and shows it there.
-pub fn put(model: &mut Model, deed: Deed, plan: Plan) {
+pub fn put(model: &mut Model, deed: PendingAction, plan: Plan) {
     let queue = &mut model.queue;
     queue.numbered += 1;
     let place = RunId(format!("queued-{}", queue.numbered));
@@ -69,8 +69,8 @@ pub fn again(model: &mut Model, place: &RunId) -> Vec<Effect> {
     let one = model.queue.waiting.remove(at);
     panes::rebuild_activity(model);
     match one.deed {
-        Deed::Start(_) => review::open(model, one.plan.intent),
-        Deed::Resume(run) => {
+        PendingAction::Start(_) => review::open(model, one.plan.intent),
+        PendingAction::Resume(run) => {
             model.screen = Screen::Run(Running::of(run.into_inner()));
             Vec::new()
         }
@@ -95,7 +95,7 @@ pub fn advance(model: &mut Model, before: &str, outcome: Option<Outcome>) -> Vec
         return Vec::new();
     }
     let effects = match &one.deed {
-        Deed::Start(_) => {
+        PendingAction::Start(_) => {
             one.stands = Stands::Looking(id);
             vec![Effect::Plan {
                 id,
@@ -104,7 +104,7 @@ pub fn advance(model: &mut Model, before: &str, outcome: Option<Outcome>) -> Vec
             }]
         }
         // A resumed run checks again before each of its steps.
-        Deed::Resume(_) => {
+        PendingAction::Resume(_) => {
             one.stands = Stands::Starting(id);
             vec![effect(id, one.deed.clone())]
         }

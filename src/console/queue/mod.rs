@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use super::effect::{Effect, RequestId};
 use super::live::State;
-use super::sign_in::Deed;
+use super::sign_in::PendingAction;
 use crate::domain::Problem;
 use crate::journal::{Outcome, RunId};
 use crate::plan::Plan;
@@ -55,7 +55,7 @@ pub struct Waiting {
     /// Identifies it until it has the id of a run.
     pub place: RunId,
     /// What was confirmed.
-    pub deed: Deed,
+    pub deed: PendingAction,
     /// Its plan.
     pub plan: Plan,
     /// Its state.
@@ -113,8 +113,8 @@ impl Queue {
     /// Returns true if `effect` carries something that was confirmed before it was queued here.
     pub fn holds(&self, effect: &Effect) -> bool {
         self.waiting.iter().any(|one| match (effect, &one.deed) {
-            (Effect::Start { plan, .. }, Deed::Start(own)) => plan == own,
-            (Effect::Resume { run, .. }, Deed::Resume(own)) => run == own,
+            (Effect::Start { plan, .. }, PendingAction::Start(own)) => plan == own,
+            (Effect::Resume { run, .. }, PendingAction::Resume(own)) => run == own,
             _ => false,
         })
     }
@@ -135,10 +135,10 @@ impl Waiting {
 }
 
 /// Returns the effect that starts `deed`.
-fn effect(id: RequestId, deed: Deed) -> Effect {
+fn effect(id: RequestId, deed: PendingAction) -> Effect {
     let given = super::given::Given::default();
     match deed {
-        Deed::Start(plan) => Effect::Start { id, plan, given },
-        Deed::Resume(run) => Effect::Resume { id, run, given },
+        PendingAction::Start(plan) => Effect::Start { id, plan, given },
+        PendingAction::Resume(run) => Effect::Resume { id, run, given },
     }
 }

@@ -4,14 +4,14 @@
 //! Lines are cut by the view, to its width.
 
 use super::outline::{Entry, Page, ReviewLine, index};
-use super::{Review, Sort, left_out_secrets, refused_secrets, sections, seen, steps};
+use super::{Review, ReviewKind, left_out_secrets, refused_secrets, sections, seen, steps};
 use crate::console::Model;
 use crate::console::actions::ActionId;
 use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
-use crate::domain::{Outside, Problem, Remedy};
+use crate::domain::{Problem, Remedy, SanitizedText};
 use crate::plan::{Intent, Plan, Revoked, Risk};
 
 /// The whole review: its lines, and the entries for the cursor.
@@ -60,7 +60,7 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
         page.text(1, &remedies(model, review, problem), Tone::Plain);
     }
     // What is left out has its own section.
-    let warnings: Vec<&Outside> = review
+    let warnings: Vec<&SanitizedText> = review
         .plan
         .iter()
         .flat_map(|plan| plan.warnings.iter().filter(|text| !plan.left_out.contains(text)))
@@ -113,43 +113,43 @@ fn remedies(model: &Model, review: &Review, problem: &Problem) -> String {
     // The keys of a review, each with the kind of plan it applies to.
     let known = [
         (
-            Sort::Rollback,
+            ReviewKind::Rollback,
             Remedy::OverLaterChanges,
             ActionId::RollBackOver,
             "overwrite the later changes",
         ),
         (
-            Sort::Publish,
+            ReviewKind::Publish,
             Remedy::WithoutMarker,
             ActionId::ReviewWithout,
             "publish only the charms",
         ),
         (
-            Sort::Publish,
+            ReviewKind::Publish,
             Remedy::TrackOnly,
             ActionId::ReviewTrackOnly,
             "publish only to the track",
         ),
         (
-            Sort::Publish,
+            ReviewKind::Publish,
             Remedy::AllowDowngrade,
             ActionId::ReviewDowngrade,
             "allow the downgrade",
         ),
         (
-            Sort::Publish,
+            ReviewKind::Publish,
             Remedy::ReplaceImage,
             ActionId::ReviewReplace,
             "choose another image",
         ),
         (
-            Sort::Publish,
+            ReviewKind::Publish,
             Remedy::LeaveImageOut,
             ActionId::ReviewToggle,
             "leave the image out",
         ),
         (
-            Sort::Publish,
+            ReviewKind::Publish,
             Remedy::KeepRevision,
             ActionId::ReviewKeep,
             "keep the current charm revisions",
@@ -163,7 +163,7 @@ fn remedies(model: &Model, review: &Review, problem: &Problem) -> String {
     if !refused_secrets(model, review).is_empty() {
         keys.push(keymap.hint(ActionId::RotateWithout, "skip the refused secrets"));
     }
-    if problem.wants_sign_in() && sort != Sort::SignIn {
+    if problem.wants_sign_in() && sort != ReviewKind::SignIn {
         keys.push(keymap.hint(ActionId::ReviewSignIn, "sign in and return here"));
     }
     keys.push(keymap.hint(ActionId::ReviewAgain, "plan again"));
@@ -176,12 +176,12 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
         "starting the run …".to_owned()
     } else if review.in_flight.is_some() && review.plan.is_none() {
         match review.kind() {
-            Sort::Publish => "reading Charmhub, GitHub and the registry, then planning …",
-            Sort::Rotate => "reading every target, then planning …",
-            Sort::SignIn | Sort::Revoke => "reading Charmhub, then planning …",
-            Sort::Promote | Sort::Rollback => "reading every channel, then planning …",
-            Sort::Hold | Sort::Workflow => "reading GitHub, then planning …",
-            Sort::Single => "reading the inputs, then planning …",
+            ReviewKind::Publish => "reading Charmhub, GitHub and the registry, then planning …",
+            ReviewKind::Rotate => "reading every target, then planning …",
+            ReviewKind::SignIn | ReviewKind::Revoke => "reading Charmhub, then planning …",
+            ReviewKind::Promote | ReviewKind::Rollback => "reading every channel, then planning …",
+            ReviewKind::Hold | ReviewKind::Workflow => "reading GitHub, then planning …",
+            ReviewKind::Single => "reading the inputs, then planning …",
         }
         .to_owned()
     } else if review.in_flight.is_some() {

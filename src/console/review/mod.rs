@@ -28,7 +28,7 @@ use super::effect::RequestId;
 use super::listing::window;
 use super::model::Screen;
 use crate::config::Workspace;
-use crate::domain::{CharmName, Outside, Problem, SecretTarget, SessionId, Snapshot};
+use crate::domain::{CharmName, Problem, SanitizedText, SecretTarget, SessionId, Snapshot};
 use crate::plan::{Intent, Plan, PublishIntent, Revoked, rotate};
 
 /// The state of the review.
@@ -71,7 +71,7 @@ pub struct Origin {
 
 /// Kinds of reviews; they differ in what can be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sort {
+pub enum ReviewKind {
     /// Of a publish.
     Publish,
     /// Of a rotation.
@@ -92,7 +92,7 @@ pub enum Sort {
     Workflow,
 }
 
-impl Sort {
+impl ReviewKind {
     /// All kinds.
     pub const ALL: [Self; 9] = [
         Self::Publish,
@@ -118,17 +118,17 @@ impl Sort {
 
 impl Review {
     /// Returns its kind.
-    pub const fn kind(&self) -> Sort {
+    pub const fn kind(&self) -> ReviewKind {
         match self.intent {
-            Intent::Publish(_) => Sort::Publish,
-            Intent::Rotate(_) => Sort::Rotate,
-            Intent::SignIn(_) => Sort::SignIn,
-            Intent::Revoke(_) => Sort::Revoke,
-            Intent::Upload(_) | Intent::Copy(_) | Intent::Release(_) | Intent::Close(_) => Sort::Single,
-            Intent::Promote(_) | Intent::PromoteTrack(_) => Sort::Promote,
-            Intent::Rollback(_) => Sort::Rollback,
-            Intent::Hold(_) => Sort::Hold,
-            Intent::Workflow(_) => Sort::Workflow,
+            Intent::Publish(_) => ReviewKind::Publish,
+            Intent::Rotate(_) => ReviewKind::Rotate,
+            Intent::SignIn(_) => ReviewKind::SignIn,
+            Intent::Revoke(_) => ReviewKind::Revoke,
+            Intent::Upload(_) | Intent::Copy(_) | Intent::Release(_) | Intent::Close(_) => ReviewKind::Single,
+            Intent::Promote(_) | Intent::PromoteTrack(_) => ReviewKind::Promote,
+            Intent::Rollback(_) => ReviewKind::Rollback,
+            Intent::Hold(_) => ReviewKind::Hold,
+            Intent::Workflow(_) => ReviewKind::Workflow,
         }
     }
 
@@ -178,7 +178,7 @@ pub fn orphans(model: &Model, review: &Review) -> Vec<Orphan> {
                 session: session.clone(),
                 words: format!(
                     "{}{}",
-                    who.map_or("", Outside::as_str),
+                    who.map_or("", SanitizedText::as_str),
                     until.map_or_else(String::new, |until| format!(
                         ", until {}",
                         super::words::day(until)
@@ -246,7 +246,7 @@ pub fn items(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent)
                 taken: intent.charms.is_empty() || intent.charms.contains(&charm.name),
                 target: by_hand
                     .map(ToString::to_string)
-                    .or_else(|| named.map(|tag| Outside::new(tag).to_string()))
+                    .or_else(|| named.map(|tag| SanitizedText::new(tag).to_string()))
                     .unwrap_or_else(|| "not named by the release".to_owned()),
                 by_hand: by_hand.is_some(),
             }

@@ -12,7 +12,7 @@ use crate::console::view::piece::Piece;
 use crate::console::words;
 use crate::domain::credential::CredentialOrigin;
 use crate::domain::{ContentFacts, ImageFacts};
-use crate::plan::{Intent, Keep, Op, Plan, Risk, State, Step};
+use crate::plan::{Intent, Op, Plan, Risk, State, Step, TokenStorage};
 
 /// Width of the kind of step, in columns.
 const KIND: usize = 16;
@@ -122,20 +122,20 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
         Intent::SignIn(intent) => {
             let keymap = &model.setting.keymap;
             let text = match &intent.keep {
-                Keep::Keyring => format!(
+                TokenStorage::Keyring => format!(
                     "Stored in the keyring; {}.",
                     keymap.hint(ActionId::SignInKeep, "store it in an encrypted file instead")
                 ),
-                Keep::EncryptedFile if model.setting.demo => {
+                TokenStorage::EncryptedFile if model.setting.demo => {
                     "Stored in an encrypted file of the demo environment; your own keyring is not \
                     used."
                         .to_owned()
                 }
-                Keep::EncryptedFile => format!(
+                TokenStorage::EncryptedFile => format!(
                     "Stored in an encrypted file; {}.",
                     keymap.hint(ActionId::SignInKeep, "store it in the keyring instead")
                 ),
-                Keep::Export { .. } => "Stored in an unencrypted file.".to_owned(),
+                TokenStorage::Export { .. } => "Stored in an unencrypted file.".to_owned(),
             };
             page.text(1, &text, Tone::Dim);
             let facts = model.snapshot.credential.value.as_ref();

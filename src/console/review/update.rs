@@ -18,8 +18,8 @@ use crate::console::words;
 use crate::domain::credential::TokenScope;
 use crate::domain::{CharmName, Problem, Reference, Repository, Snapshot, Target};
 use crate::journal::RunId;
-use crate::plan::intent::Part;
-use crate::plan::{Intent, Keep, Plan, Revoked, Risk};
+use crate::plan::intent::SkipPart;
+use crate::plan::{Intent, Plan, Revoked, Risk, TokenStorage};
 
 /// Opens the review of `intent`; leaving it returns to the current screen and dialog.
 pub fn open(model: &mut Model, intent: Intent) -> Vec<Effect> {
@@ -108,7 +108,7 @@ pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
         ReviewMsg::WithoutBranch => {
             if let Some(wish) = review.publish_mut() {
                 wish.without = if wish.without.is_empty() {
-                    [Part::Branch, Part::Bundle].into()
+                    [SkipPart::Branch, SkipPart::Bundle].into()
                 } else {
                     std::collections::BTreeSet::new()
                 };
@@ -125,8 +125,8 @@ pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
         ReviewMsg::KeepElsewhere => {
             if let Intent::SignIn(wish) = &mut review.intent {
                 wish.keep = match wish.keep {
-                    Keep::Keyring => Keep::EncryptedFile,
-                    _ => Keep::Keyring,
+                    TokenStorage::Keyring => TokenStorage::EncryptedFile,
+                    _ => TokenStorage::Keyring,
                 };
             }
         }
@@ -483,7 +483,7 @@ pub fn started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>)
     let signs_in = match &mut model.screen {
         Screen::Review(review) if review.starting == Some(id) => {
             review.starting = None;
-            review.kind() == super::Sort::SignIn
+            review.kind() == super::ReviewKind::SignIn
         }
         _ => return Vec::new(),
     };

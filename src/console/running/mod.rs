@@ -22,7 +22,7 @@ use super::find::Find;
 use super::live::{self, Live, State};
 use super::model::Screen;
 use super::view::piece::Piece;
-use crate::domain::Kind;
+use crate::domain::ProblemKind;
 use crate::journal::{RunId, RunRecord, StepOutcome};
 use crate::plan::{Plan, Step};
 use crate::run::progress::Phase;
@@ -61,7 +61,7 @@ pub fn wants_sign_in(record: &RunRecord) -> bool {
     let ops = stopped.filter_map(|written| record.plan.steps.iter().find(|step| step.id == written.id));
     let mut on_github = ops.map(|step| step::on_github(&step.op)).peekable();
     let elsewhere = on_github.peek().is_none() || on_github.any(|github| !github);
-    problem.wants_sign_in() || (problem.kind == Kind::Credentials && elsewhere)
+    problem.wants_sign_in() || (problem.kind == ProblemKind::Credentials && elsewhere)
 }
 
 impl Running {

@@ -2,11 +2,11 @@
 
 use super::{Running, known, log, selected};
 use crate::console::{Model, links};
-use crate::journal::{Made, RunId};
+use crate::journal::{RunId, StepOutput};
 use crate::plan::{Op, Step};
 
 /// Returns what step `step` of `run` created, according to the journal as last read.
-fn made<'m>(model: &'m Model, run: &RunId, step: &Step) -> Option<&'m Made> {
+fn made<'m>(model: &'m Model, run: &RunId, step: &Step) -> Option<&'m StepOutput> {
     model.record(run)?.step(&step.id).map(|written| &written.made)
 }
 

@@ -7,7 +7,7 @@ use super::step::Seen;
 use crate::console::view::look::{Look, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::{Model, links, words};
-use crate::journal::{Made, Outcome, Released, RunRecord};
+use crate::journal::{Outcome, Released, RunRecord, StepOutput};
 use crate::plan::Plan;
 
 /// Columns of a label under the steps.
@@ -135,7 +135,7 @@ fn released(model: &Model, record: &RunRecord, width: usize, lines: &mut Vec<Vec
 /// Adds the token that the run created.
 fn token(record: &RunRecord, lines: &mut Vec<Vec<Piece>>) {
     let mut made = record.steps.iter().map(|step| &step.made);
-    let Some(Made {
+    let Some(StepOutput {
         session: Some(session),
         expires_at: Some(until),
         ..

@@ -8,16 +8,20 @@ use super::ConsoleOptions;
 use crate::config::{Glyphs, UserConfig};
 use crate::console::view::look::Look;
 use crate::console::view::theme::{Depth, Palette};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// Returns an error if the console cannot be opened here.
 pub fn check() -> Result<(), Problem> {
     let hint = "commands need no terminal: windlass status, windlass publish RELEASE --yes";
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return Err(Problem::new(Kind::Usage, "the console needs a terminal").hint(hint));
+        return Err(Problem::new(ProblemKind::Usage, "the console needs a terminal").hint(hint));
     }
     if env::var_os("TERM").is_some_and(|term| term == "dumb") {
-        return Err(Problem::new(Kind::Usage, "this terminal (TERM=dumb) cannot move the cursor").hint(hint));
+        return Err(Problem::new(
+            ProblemKind::Usage,
+            "this terminal (TERM=dumb) cannot move the cursor",
+        )
+        .hint(hint));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// Environment variables a child inherits: search path, user, terminal, language, and the settings
 /// of pagers and editors. None of them holds a token.
@@ -49,10 +49,10 @@ const INHERITED: [&str; 27] = [
 fn words(from: &str, text: &str) -> Result<Vec<String>, Problem> {
     shell_words::split(text).map_err(|_| {
         Problem::new(
-            Kind::Config,
+            ProblemKind::Config,
             format!("{from} is not a command: a quote is not closed"),
         )
-        .cause(Outside::capped(text, 120))
+        .cause(SanitizedText::capped(text, 120))
         .hint(format!("for example: export {from}='less -R'"))
     })
 }
@@ -140,8 +140,8 @@ pub async fn run(
     }
     let names = missing.join(", ");
     Err(Problem::new(
-        Kind::Machine,
-        format!("program {} not found", Outside::new(&names)),
+        ProblemKind::Machine,
+        format!("program {} not found", SanitizedText::new(&names)),
     )
     .hint("choose an installed one: export PAGER='less -R', export EDITOR=nano"))
 }
@@ -195,8 +195,8 @@ pub fn in_a_line(problem: &Problem) -> String {
 
 fn failed(program: &str) -> Problem {
     Problem::new(
-        Kind::Machine,
-        format!("could not run {}", Outside::capped(program, 80)),
+        ProblemKind::Machine,
+        format!("could not run {}", SanitizedText::capped(program, 80)),
     )
     .hint("check PAGER, VISUAL and EDITOR")
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::domain::Outside;
+use crate::domain::SanitizedText;
 
 /// The program that receives the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +85,10 @@ pub fn copy_to_tmux(tmux: &[&str], text: &str, limit: Duration) -> Result<&'stat
     match load_buffer(tmux, &["load-buffer", "-"], text, end) {
         Ok(()) => Ok("copied to tmux: prefix ] pastes it"),
         Err(LoadError::NoAnswer) => Err(no_answer(limit)),
-        Err(LoadError::Failed(why)) => {
-            Err(format!("tmux did not copy: {}", Outside::capped(why.trim(), 120)))
-        }
+        Err(LoadError::Failed(why)) => Err(format!(
+            "tmux did not copy: {}",
+            SanitizedText::capped(why.trim(), 120)
+        )),
     }
 }
 

@@ -17,12 +17,12 @@ use chrono::Utc;
 use super::redact::{functions, redact};
 use super::terminal;
 use crate::console::Msg;
-use crate::domain::Outside;
+use crate::domain::SanitizedText;
 use crate::services::private_file;
 
 /// Number of messages remembered.
 const REMEMBERED: usize = 200;
-/// Words of a message name: a message inside a message, such as `Go(Rows(..))`.
+/// Words of a message name: a message inside a message, such as `NavCommand(Rows(..))`.
 const DEPTH: usize = 2;
 
 static NAMES: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
@@ -157,7 +157,7 @@ fn write(folder: &Path, text: &str) -> Option<PathBuf> {
 fn farewell(path: Option<&Path>, text: &str) -> String {
     let mut out = String::from("windlass crashed. This is a bug in windlass.\n");
     if let Some(path) = path {
-        let path = Outside::new(path.display().to_string());
+        let path = SanitizedText::new(path.display().to_string());
         out.push_str(&format!("  report      {path}\n"));
         out.push_str(
             "              it contains no typed text; read it, then attach it to a bug \
@@ -178,26 +178,26 @@ fn farewell(path: Option<&Path>, text: &str) -> String {
 mod tests {
     use super::*;
     use crate::console::actions::{ActionId, Key};
-    use crate::console::msg::Go;
-    use crate::domain::{Kind, Problem};
+    use crate::console::msg::NavCommand;
+    use crate::domain::{Problem, ProblemKind};
 
     #[test]
     fn names_say_what_happened_and_nothing_of_it() {
         for (msg, wanted) in [
             (Msg::Key(Key::Char('x')), "Key Char"),
             (Msg::Key(Key::F(5)), "Key F"),
-            (Msg::Go(Go::Rows(-3)), "Go Rows"),
+            (Msg::Go(NavCommand::Rows(-3)), "Go Rows"),
             (Msg::Act(ActionId::Publish), "Act Publish"),
             (Msg::Paste("sesame".into()), "Paste Hidden"),
             (Msg::Said("sesame".to_owned()), "Said"),
             (Msg::Resize(80, 24), "Resize"),
             (Msg::Twice, "Twice"),
             (
-                Msg::Started(7, Err(Problem::new(Kind::Internal, "sesame"))),
+                Msg::Started(7, Err(Problem::new(ProblemKind::Internal, "sesame"))),
                 "Started",
             ),
             (
-                Msg::Broken(Problem::new(Kind::Internal, "sesame")),
+                Msg::Broken(Problem::new(ProblemKind::Internal, "sesame")),
                 "Broken Problem",
             ),
         ] {

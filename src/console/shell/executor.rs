@@ -21,12 +21,14 @@ use crate::console::hidden::Hidden;
 use crate::console::image::{Seen, There, Wanted};
 use crate::console::paths::{self, Folder};
 use crate::domain::workflow::WorkflowRun;
-use crate::domain::{CharmName, Kind, LocalSource, Outside, Problem, ResourceName, Snapshot, SourceUpdate};
+use crate::domain::{
+    CharmName, LocalSource, Problem, ProblemKind, ResourceName, SanitizedText, Snapshot, SourceUpdate,
+};
 use crate::journal::RunId;
 use crate::observe::{Inputs, View};
-use crate::plan::{Changed, Intent, Keep, Plan};
+use crate::plan::{Changed, Intent, Plan, TokenStorage};
 
-use crate::run::{Means, RunHandle, Session};
+use crate::run::{RunHandle, RunSecrets, Session};
 use crate::services::charmhub::{Login, SignOnAnswer};
 use crate::services::keyring::{self, Keyring};
 
@@ -294,7 +296,12 @@ async fn look(
                 .await?
         }
         Wanted::From(source) => observer.detail(source, &|_| {}).await?,
-        Wanted::Planned => return Err(Problem::new(Kind::Internal, "a plan's image is known already")),
+        Wanted::Planned => {
+            return Err(Problem::new(
+                ProblemKind::Internal,
+                "a plan's image is known already",
+            ));
+        }
     };
     let there = match to {
         None => There::NotAsked,
@@ -314,7 +321,7 @@ fn folder(path: String) -> Folder {
         .filter_map(|entry| {
             let mut name = entry.file_name().into_string().ok()?;
             // A name that cannot be displayed unchanged cannot be typed either.
-            if Outside::new(&name).as_str() != name {
+            if SanitizedText::new(&name).as_str() != name {
                 return None;
             }
             // A link to a directory counts as a directory.
@@ -328,7 +335,7 @@ fn folder(path: String) -> Folder {
     Folder { path, names }
 }
 
-async fn held(session: &Session) -> Vec<Outside> {
+async fn held(session: &Session) -> Vec<SanitizedText> {
     let listed = session
         .observer
         .services()
@@ -336,8 +343,8 @@ async fn held(session: &Session) -> Vec<Outside> {
         .list()
         .await
         .unwrap_or_default();
-    let named = |transport: &str, names: &[Outside]| -> Vec<Outside> {
-        let name = |name: &Outside| Outside::new(format!("{transport}:{name}"));
+    let named = |transport: &str, names: &[SanitizedText]| -> Vec<SanitizedText> {
+        let name = |name: &SanitizedText| SanitizedText::new(format!("{transport}:{name}"));
         names.iter().map(name).collect()
     };
     listed
@@ -363,18 +370,18 @@ async fn plan(session: &Session, previous: Snapshot, intent: &Intent) -> (Snapsh
 }
 
 /// Returns an error before the sign-in starts if there is no keyring to store the token in.
-async fn kept_somewhere(keep: &Keep) -> Result<(), Problem> {
-    if *keep != Keep::Keyring {
+async fn kept_somewhere(keep: &TokenStorage) -> Result<(), Problem> {
+    if *keep != TokenStorage::Keyring {
         return Ok(());
     }
     let problem = match keyring::standing().await {
         Keyring::Usable => return Ok(()),
-        Keyring::Locked => Problem::new(Kind::Machine, "the keyring is locked").hint(
+        Keyring::Locked => Problem::new(ProblemKind::Machine, "the keyring is locked").hint(
             "unlock it (sign in to the desktop, or open the keyring program), then plan \
                 again",
         ),
         Keyring::Absent(why) => {
-            Problem::new(Kind::Machine, "no keyring found to store the token in").cause(why)
+            Problem::new(ProblemKind::Machine, "no keyring found to store the token in").cause(why)
         }
     };
     Err(problem
@@ -397,8 +404,8 @@ fn secret(text: &Hidden) -> SecretString {
     SecretString::from(text.expose())
 }
 
-fn means(given: Given) -> Means {
-    Means {
+fn means(given: Given) -> RunSecrets {
+    RunSecrets {
         login: given.login.as_ref().map(login_of),
         signed: given.proof.map(|proof| Arc::unwrap_or_clone(proof.0)),
         brought: None,
@@ -443,7 +450,7 @@ fn ended_msg(
 }
 
 fn broken(error: &tokio::task::JoinError) -> Problem {
-    let problem = Problem::new(Kind::Internal, "a background task failed")
+    let problem = Problem::new(ProblemKind::Internal, "a background task failed")
         .because(error)
         .hint("this is a bug in windlass; finish an interrupted run with windlass resume");
     match super::crash::last() {

@@ -39,10 +39,10 @@ use super::effect::Effect;
 use super::model::Setting;
 use super::update::update;
 use super::view::{self, Drawn, hyper};
-use super::wishes::Wishes;
+use super::wishes::Preferences;
 use super::{Model, Msg, links, live, tour, wake};
 use crate::config::UserConfig;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::run::Session;
 use crate::services::private_file;
 use clipboard::Route;
@@ -78,8 +78,8 @@ const QUEUE: usize = 256;
 /// Opens the console on `session` and returns when the operator quits.
 ///
 /// # Errors
-/// [`Kind::Config`] if the user's keys are not valid, [`Kind::Usage`] without a terminal,
-/// [`Kind::Machine`] if it cannot be read or written.
+/// [`ProblemKind::Config`] if the user's keys are not valid, [`ProblemKind::Usage`] without a terminal,
+/// [`ProblemKind::Machine`] if it cannot be read or written.
 pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Problem> {
     let keymap = Keymap::with(&session.config.user.key_wishes)?;
     capabilities::check()?;
@@ -97,12 +97,12 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
         folder: std::env::current_dir()
             .map_or_else(|_| "/".to_owned(), |folder| folder.to_string_lossy().into_owned()),
         home: std::env::home_dir().map(|folder| folder.to_string_lossy().into_owned()),
-        wishes: Wishes::of(user, shown),
+        wishes: Preferences::of(user, shown),
         keymap: Arc::new(keymap),
     };
     let variable = capabilities::variable;
     let links = setting.wishes.links && !options.plain && capabilities::links(variable);
-    let name = Outside::capped(format!("windlass {}", setting.workspace.name), 80);
+    let name = SanitizedText::capped(format!("windlass {}", setting.workspace.name), 80);
     let title = capabilities::titled(variable).then(|| name.to_string());
     let cached = Arc::new(session.observer.cached());
     let (sender, receiver) = mpsc::channel(QUEUE);
@@ -147,7 +147,7 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
 }
 
 fn terminal_problem(error: &io::Error) -> Problem {
-    Problem::new(Kind::Machine, "cannot use the terminal")
+    Problem::new(ProblemKind::Machine, "cannot use the terminal")
         .because(error)
         .hint("commands need no terminal: windlass status, windlass publish RELEASE")
 }
@@ -425,9 +425,9 @@ impl Console {
         let commands = match folder {
             Ok(()) => child::editors(capabilities::variable),
             Err(error) => {
-                let shown = Outside::new(path.display().to_string());
+                let shown = SanitizedText::new(path.display().to_string());
                 Err(Problem::new(
-                    Kind::Machine,
+                    ProblemKind::Machine,
                     format!("could not create the directory of {shown}"),
                 )
                 .because(&error))

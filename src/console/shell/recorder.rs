@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::console::record::{self, Entry};
 use crate::console::{Model, Msg};
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::services::private_file;
 
 /// The file, until a write fails.
@@ -19,8 +19,8 @@ impl Recorder {
     /// Creates `path`; refuses a file that exists.
     pub fn create(path: &Path) -> Result<Self, Problem> {
         let file = private_file::create_new(path).map_err(|error| {
-            let shown = Outside::new(path.display().to_string());
-            Problem::new(Kind::Machine, format!("cannot record to {shown}"))
+            let shown = SanitizedText::new(path.display().to_string());
+            Problem::new(ProblemKind::Machine, format!("cannot record to {shown}"))
                 .because(&error)
                 .hint("choose a file that does not exist")
         })?;

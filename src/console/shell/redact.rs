@@ -4,7 +4,7 @@
 //! "token", long words that look like tokens, and the values of variables with such names. Texts
 //! known to be clean should not be redacted: it makes them less useful.
 
-use crate::domain::Outside;
+use crate::domain::SanitizedText;
 
 /// Words after which a secret may follow.
 const TELLING: [&str; 9] = [
@@ -39,7 +39,7 @@ pub fn redact(text: &str, environment: impl IntoIterator<Item = (String, String)
         }
     }
     text.lines()
-        .map(|line| format!("{}\n", Outside::new(masked(line))))
+        .map(|line| format!("{}\n", SanitizedText::new(masked(line))))
         .collect()
 }
 
@@ -47,7 +47,7 @@ pub fn redact(text: &str, environment: impl IntoIterator<Item = (String, String)
 /// removed.
 pub fn functions(text: &str) -> String {
     text.lines()
-        .map(|line| format!("{}\n", Outside::new(line)))
+        .map(|line| format!("{}\n", SanitizedText::new(line)))
         .collect()
 }
 

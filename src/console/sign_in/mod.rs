@@ -18,7 +18,7 @@ use crate::plan::Plan;
 
 /// What the sign-in is for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Deed {
+pub enum PendingAction {
     /// Running this plan.
     Start(Box<Confirmed<Plan>>),
     /// Resuming a run.
@@ -81,7 +81,7 @@ impl Field {
 #[derive(Clone, Debug)]
 pub struct SignIn {
     /// What it is for.
-    pub deed: Deed,
+    pub deed: PendingAction,
     /// The scope of the token.
     pub scope: TokenScope,
     /// The fields.

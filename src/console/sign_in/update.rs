@@ -1,6 +1,6 @@
 //! Handles keys and answers of the sign-in dialog.
 
-use super::{Ask, Deed, Field, SignIn};
+use super::{Ask, Field, PendingAction, SignIn};
 use crate::console::Model;
 use crate::console::actions::Key;
 use crate::console::dialogs::Modal;
@@ -8,16 +8,16 @@ use crate::console::effect::{Effect, RequestId};
 use crate::console::given::{Discharge, Entered, Given};
 use crate::console::hidden::Hidden;
 use crate::domain::credential::TokenScope;
-use crate::domain::{Kind, Problem};
-use crate::plan::{Intent, Keep, Plan};
+use crate::domain::{Problem, ProblemKind};
+use crate::plan::{Intent, Plan, TokenStorage};
 
 /// Longest input, in characters; longer than any password that Ubuntu One accepts.
 const LONGEST: usize = 512;
 
 /// Opens the dialog for `deed`, whose `plan` needs a token with `scope`.
-pub fn open(model: &mut Model, deed: Deed, plan: &Plan, scope: TokenScope) {
+pub fn open(model: &mut Model, deed: PendingAction, plan: &Plan, scope: TokenScope) {
     let mut fields = vec![Field::of(Ask::Email), Field::of(Ask::Password)];
-    if matches!(&plan.intent, Intent::SignIn(intent) if intent.keep == Keep::EncryptedFile) {
+    if matches!(&plan.intent, Intent::SignIn(intent) if intent.keep == TokenStorage::EncryptedFile) {
         fields.extend([Field::of(Ask::Passphrase), Field::of(Ask::PassphraseAgain)]);
     }
     model.modal = Some(Modal::SignIn(Box::new(SignIn {
@@ -89,7 +89,7 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     if dialog.typed(Ask::Passphrase) != dialog.typed(Ask::PassphraseAgain) {
-        dialog.problem = Some(Problem::new(Kind::Usage, "the passphrases differ"));
+        dialog.problem = Some(Problem::new(ProblemKind::Usage, "the passphrases differ"));
         for field in &mut dialog.fields {
             if matches!(field.ask, Ask::Passphrase | Ask::PassphraseAgain) {
                 field.text.clear();
@@ -161,7 +161,7 @@ pub fn discharged(model: &mut Model, id: RequestId, result: Result<Discharge, Pr
         Err(problem) => {
             // In any case a one-time password is not valid twice, and a refused password is typed
             // again. Without an answer neither was refused.
-            if problem.kind == Kind::Credentials {
+            if problem.kind == ProblemKind::Credentials {
                 let wrong = if dialog.typed(Ask::Otp).is_some() {
                     Ask::Otp
                 } else {

@@ -139,7 +139,7 @@ fn below(model: &Model, dialog: &SignIn) -> Vec<Line> {
 
 /// Returns the end of `text` that fits.
 fn tail(text: &str, columns: usize) -> String {
-    let text = crate::domain::Outside::capped(text, 512).to_string();
+    let text = crate::domain::SanitizedText::capped(text, 512).to_string();
     let mut kept: Vec<char> = Vec::new();
     let mut used = 0;
     for c in text.chars().rev() {

@@ -13,9 +13,9 @@ use crate::console::sign_in::{Ask, view::DEMO_HINT};
 use crate::console::update::update;
 use crate::console::{Model, Msg, hidden::Hidden, running};
 use crate::demo::environment;
-use crate::domain::{Kind, Problem, Remedy};
+use crate::domain::{Problem, ProblemKind, Remedy};
 use crate::journal::{Outcome, RunId};
-use crate::plan::{Intent, Keep, Op, Plan, SignInIntent};
+use crate::plan::{Intent, Op, Plan, SignInIntent, TokenStorage};
 use crate::services::charmhub::{EXPIRED, NEW_TOKEN, SignedOn};
 
 /// A placeholder proof of a sign-in.
@@ -155,7 +155,7 @@ fn a_wrong_password_is_said_in_the_dialog_and_tried_again() {
     let mut model = rotating();
     let id = login(&mut model, "wrong");
     let refused = Problem::new(
-        Kind::Credentials,
+        ProblemKind::Credentials,
         "Ubuntu One does not know this email and password",
     );
     say(&mut model, id, Err(refused));
@@ -178,7 +178,11 @@ fn an_answer_that_never_came_costs_nothing_that_was_typed() {
     // Meanwhile nothing is sent twice and nothing can be edited.
     assert!(press(&mut model, Key::Enter).is_empty());
     press(&mut model, Key::Backspace);
-    say(&mut model, id, Err(Problem::new(Kind::Network, "no answer")));
+    say(
+        &mut model,
+        id,
+        Err(Problem::new(ProblemKind::Network, "no answer")),
+    );
     see(&model, "no answer");
     let again = press(&mut model, Key::Enter);
     let [Effect::Discharge { login, .. }] = again.as_slice() else {
@@ -283,7 +287,7 @@ fn signed_in(run: &str) -> crate::journal::RunRecord {
     ended.id = RunId(run.into());
     ended.plan.intent = Intent::SignIn(SignInIntent {
         scope: crate::console::review::usual_scope(),
-        keep: Keep::Keyring,
+        keep: TokenStorage::Keyring,
     });
     ended
 }
@@ -295,7 +299,7 @@ fn an_expired_credential_leads_to_sign_in_and_back_into_the_plan() {
     let [Effect::Plan { id, previous, .. }] = effects.as_slice() else {
         panic!("{effects:?}");
     };
-    let expired = Problem::new(Kind::Credentials, EXPIRED).with_expired_credential();
+    let expired = Problem::new(ProblemKind::Credentials, EXPIRED).with_expired_credential();
     let refused = Msg::Planned(*id, now(), previous.clone(), Box::new(Err(expired)));
     update(&mut model, refused);
     see(&model, "press L to sign in and return here");
@@ -308,7 +312,7 @@ fn an_expired_credential_leads_to_sign_in_and_back_into_the_plan() {
     let [Effect::Plan { id, previous, .. }] = effects.as_slice() else {
         panic!("{effects:?}");
     };
-    let expired = Problem::new(Kind::Credentials, EXPIRED).with_expired_credential();
+    let expired = Problem::new(ProblemKind::Credentials, EXPIRED).with_expired_credential();
     update(
         &mut model,
         Msg::Planned(*id, now(), previous.clone(), Box::new(Err(expired))),
@@ -348,7 +352,7 @@ fn signing_in_is_offered_only_where_charmhub_refused_the_credential() {
         assert_eq!(spec.standing(&model) == Availability::Enabled, offered);
         offered
     };
-    let refused = || Problem::new(Kind::Credentials, "the token may not do that");
+    let refused = || Problem::new(ProblemKind::Credentials, "the token may not do that");
     assert!(signs_in(refused().with_expired_credential()));
     assert!(signs_in(refused().remedy(&[Remedy::SignIn], NEW_TOKEN)));
     assert!(!signs_in(refused()), "a token of GitHub");
@@ -384,7 +388,7 @@ fn leaving_the_sign_in_comes_back_too() {
     let before = reviewed(&model).unwrap();
     model.modal = Some(Modal::Problem(Text::of_problem(
         "The run did not start",
-        &Problem::new(Kind::Credentials, EXPIRED).with_expired_credential(),
+        &Problem::new(ProblemKind::Credentials, EXPIRED).with_expired_credential(),
     )));
     update(&mut model, Msg::Resize(120, 40));
     see(&model, "press L to sign in and return here");
@@ -401,7 +405,7 @@ fn another_problem_offers_no_sign_in() {
     let mut model = console((120, 40), false);
     model.modal = Some(Modal::Problem(Text::of_problem(
         "It broke",
-        &Problem::new(Kind::Network, "no answer"),
+        &Problem::new(ProblemKind::Network, "no answer"),
     )));
     press(&mut model, Key::Char('L'));
     assert!(matches!(model.modal, Some(Modal::Problem(_))));
@@ -468,7 +472,7 @@ fn a_failed_rotation_is_taken_up_without_a_sign_in_once_it_is_sealed() {
             attempts: 1,
             started_at: Some(now()),
             finished_at: Some(now()),
-            made: crate::journal::Made::default(),
+            made: crate::journal::StepOutput::default(),
             problem: None,
         }
     };

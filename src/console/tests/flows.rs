@@ -11,7 +11,7 @@ use crate::console::effect::Effect;
 use crate::console::model::Screen;
 use crate::console::update::update;
 use crate::console::{Msg, wake};
-use crate::domain::{Kind, Problem, Snapshot};
+use crate::domain::{Problem, ProblemKind, Snapshot};
 use crate::journal::{Outcome, RunId};
 use crate::plan::Plan;
 
@@ -120,7 +120,7 @@ fn a_failed_refresh_keeps_the_old_value_and_says_so() {
     let mut model = console((120, 40), false);
     let effects = update(&mut model, Msg::Key(Key::Ctrl('r')));
     let mut failed = snapshot();
-    failed.releases.problem = Some(Problem::new(Kind::Network, "GitHub did not answer"));
+    failed.releases.problem = Some(Problem::new(ProblemKind::Network, "GitHub did not answer"));
     failed.taken_at = now() + TimeDelta::minutes(3);
     let id = effects
         .iter()

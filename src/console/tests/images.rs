@@ -6,7 +6,7 @@ use super::world::{digest, now};
 use crate::console::image::{Seen, There, Wanted};
 use crate::domain::detail::{Layer, PlatformDetail};
 use crate::domain::image::{Platform, PlatformImage};
-use crate::domain::{ConfigDigest, ImageDetail, ImageSource, ManifestDigest, Outside, Reference};
+use crate::domain::{ConfigDigest, ImageDetail, ImageSource, ManifestDigest, Reference, SanitizedText};
 
 /// Returns the single platform of the image for `seed`.
 pub(super) fn on_amd64(seed: &str) -> PlatformImage {
@@ -28,7 +28,7 @@ pub(super) fn detail(source: &ImageSource) -> ImageDetail {
     let layer = |seed: &str, size: u64| Layer {
         digest: digest(seed),
         size,
-        media_type: Outside::new("application/vnd.oci.image.layer.v1.tar+gzip"),
+        media_type: SanitizedText::new("application/vnd.oci.image.layer.v1.tar+gzip"),
         foreign: false,
         urls: Vec::new(),
     };
@@ -43,11 +43,11 @@ pub(super) fn detail(source: &ImageSource) -> ImageDetail {
             created: Some(now() - TimeDelta::days(40)),
             labels: [(
                 "version".to_owned(),
-                Outside::new(seed.rsplit(':').next().unwrap()),
+                SanitizedText::new(seed.rsplit(':').next().unwrap()),
             )]
             .into(),
-            env: vec![Outside::new(format!("SEED={seed}"))],
-            entrypoint: vec![Outside::new("java"), Outside::new("-jar")],
+            env: vec![SanitizedText::new(format!("SEED={seed}"))],
+            entrypoint: vec![SanitizedText::new("java"), SanitizedText::new("-jar")],
             command: Vec::new(),
             layers,
             config_layers: None,

@@ -16,7 +16,7 @@ use crate::console::panes::{self, PaneId};
 use crate::console::tour::{self, Step};
 use crate::console::update::update;
 use crate::console::{Model, Msg};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 use crate::journal::Outcome;
 use crate::plan::Intent;
 use crate::services::charmhub::EXPIRED;
@@ -27,7 +27,7 @@ fn keymap(text: &str) -> Result<Keymap, Problem> {
 
 fn refused(text: &str) -> String {
     let problem = keymap(text).unwrap_err();
-    assert_eq!(problem.kind, Kind::Config, "{problem}");
+    assert_eq!(problem.kind, ProblemKind::Config, "{problem}");
     let hints: Vec<String> = problem.hints.iter().map(ToString::to_string).collect();
     format!("{problem} {}", hints.join(" "))
 }
@@ -121,7 +121,7 @@ fn states() -> Vec<Model> {
         }
     }
     all.push(refused_rotation());
-    let problem = Problem::new(Kind::Credentials, EXPIRED).with_expired_credential();
+    let problem = Problem::new(ProblemKind::Credentials, EXPIRED).with_expired_credential();
     // A review and a run that need a sign-in.
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('p'));

@@ -12,7 +12,7 @@ use crate::console::panes::PaneId;
 use crate::console::update::update;
 use crate::console::view::look::{Look, Tone};
 use crate::console::{Model, Msg, words};
-use crate::domain::Outside;
+use crate::domain::SanitizedText;
 
 /// Returns the errors of a frame: a wide character without its second column, a line longer or
 /// shorter than the screen, an overwritten border.
@@ -180,7 +180,7 @@ fn marks_of_direction_never_reach_the_screen() {
     let mut model = console((80, 24), false);
     let mut world = super::world::snapshot();
     if let Some(facts) = &mut world.credential.value {
-        facts.name = Outside::new("evil\u{202e}txt.exe\u{2066}שלום\u{2069}\u{200d}");
+        facts.name = SanitizedText::new("evil\u{202e}txt.exe\u{2066}שלום\u{2069}\u{200d}");
     }
     model.snapshot = std::sync::Arc::new(world);
     crate::console::panes::rebuild(&mut model);

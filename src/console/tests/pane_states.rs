@@ -10,7 +10,9 @@ use crate::console::panes::{self, PaneId, activity, channels, charms};
 use crate::console::update::update;
 use crate::console::{Model, Msg, layout};
 use crate::domain::charm::RevisionFacts;
-use crate::domain::{CharmName, CharmRevision, Kind, Observed, Outside, Problem, SessionId, Snapshot, Track};
+use crate::domain::{
+    CharmName, CharmRevision, Observed, Problem, ProblemKind, SanitizedText, SessionId, Snapshot, Track,
+};
 use crate::journal::{Outcome, RunId};
 
 /// The state of a pane.
@@ -64,7 +66,7 @@ pub(super) fn in_state(pane: PaneId, state: State, size: (u16, u16)) -> Model {
         State::Error => {
             let mut model = shown(failed(), size);
             model.journal.problem = Some(
-                Problem::new(Kind::Machine, "the journal cannot be read")
+                Problem::new(ProblemKind::Machine, "the journal cannot be read")
                     .hint("windlass doctor says what is wrong with it"),
             );
             model
@@ -108,7 +110,7 @@ fn empty() -> Snapshot {
 
 fn failed() -> Snapshot {
     let problem = || {
-        Problem::new(Kind::Network, "api.example.com did not answer within 30 s")
+        Problem::new(ProblemKind::Network, "api.example.com did not answer within 30 s")
             .hint("check the network; r looks again")
     };
     let mut snapshot = snapshot();
@@ -137,7 +139,7 @@ fn named(size: (u16, u16)) -> Model {
         }
     }
     for session in world.sessions.value.iter_mut().flatten() {
-        session.description = Some(Outside::new(NAME));
+        session.description = Some(SanitizedText::new(NAME));
     }
     let mut model = shown(world, size);
     let mut record = record(Some(Outcome::Failed));
@@ -200,7 +202,7 @@ fn many(pane: PaneId, size: (u16, u16)) -> Model {
                 .map(|at| {
                     let mut session = first.clone();
                     session.id = SessionId::new(&format!("session-{at:05}"));
-                    session.description = Some(Outside::new(format!("charmcraft@host-{at:05}")));
+                    session.description = Some(SanitizedText::new(format!("charmcraft@host-{at:05}")));
                     session
                 })
                 .collect();

@@ -13,7 +13,7 @@ use crate::console::model::Screen;
 use crate::console::queue::{Stands, Why};
 use crate::console::update::update;
 use crate::console::{Model, Msg, running};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 use crate::journal::{Outcome, RunId};
 use crate::plan::Plan;
 
@@ -109,7 +109,7 @@ fn where_the_run_before_it_did_not_end_well_it_asks_again() {
         assert_eq!(plan.command, "windlass close finos-legend-engine-k8s latest/edge");
         hears(
             &mut model,
-            Msg::Started(id, Err(Problem::new(Kind::Conflict, "no"))),
+            Msg::Started(id, Err(Problem::new(ProblemKind::Conflict, "no"))),
         );
         assert!(matches!(model.modal, Some(Modal::Problem(_))));
     }
@@ -140,7 +140,7 @@ fn a_plan_that_is_no_longer_the_same_is_not_started() {
 fn what_the_runner_refuses_at_the_start_is_shown_with_the_difference() {
     let (mut model, run) = queued((120, 40));
     let (id, _) = one_start(&ended(&mut model, &run, Outcome::Done));
-    let problem = Problem::new(Kind::Refused, "the charm has changed since the preview")
+    let problem = Problem::new(ProblemKind::Refused, "the charm has changed since the preview")
         .cause("latest/edge was r50 at the preview and is r51 now");
     assert!(hears(&mut model, Msg::Started(id, Err(problem))).is_empty());
     let text = screen(&model).0;
@@ -165,7 +165,7 @@ fn those_behind_one_that_asks_do_not_start_either() {
     let (id, _) = one_start(&ended(&mut model, &run, Outcome::Done));
     hears(
         &mut model,
-        Msg::Started(id, Err(Problem::new(Kind::Refused, "it moved"))),
+        Msg::Started(id, Err(Problem::new(ProblemKind::Refused, "it moved"))),
     );
     let asks = |one: &crate::console::queue::Waiting| matches!(one.stands, Stands::Asks(_));
     assert!(model.queue.waiting().iter().all(asks));

@@ -13,7 +13,7 @@ use crate::console::panes::PaneId;
 use crate::console::split::{Border, Grip};
 use crate::console::update::update;
 use crate::console::{Model, Msg};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 use crate::journal::Outcome;
 
 /// A small generator with a fixed seed, so that tests are reproducible.
@@ -86,14 +86,17 @@ fn late_answer(dice: &mut Dice) -> Msg {
             "finos-legend-engine-k8s".parse().unwrap(),
             std::collections::BTreeMap::new(),
         ),
-        _ => Msg::Looked(id, Box::new(Err(Problem::new(Kind::Network, "nobody answered")))),
+        _ => Msg::Looked(
+            id,
+            Box::new(Err(Problem::new(ProblemKind::Network, "nobody answered"))),
+        ),
     }
 }
 
 fn said_by_ubuntu_one(dice: &mut Dice) -> Result<Discharge, Problem> {
     match dice.roll(3) {
         0 => Ok(Discharge::OtpWanted),
-        1 => Err(Problem::new(Kind::Credentials, "Ubuntu One refused it")),
+        1 => Err(Problem::new(ProblemKind::Credentials, "Ubuntu One refused it")),
         _ => Ok(Discharge::Signed(super::credentials::proof())),
     }
 }
@@ -138,9 +141,10 @@ fn roam(mut model: Model, seed: u64) {
         if !late {
             for effect in answer(&mut model, effects) {
                 let msg = match effect {
-                    Effect::Start { id, .. } if dice.roll(2) == 0 => {
-                        Msg::Started(id, Err(Problem::new(Kind::Conflict, "somebody else is at it")))
-                    }
+                    Effect::Start { id, .. } if dice.roll(2) == 0 => Msg::Started(
+                        id,
+                        Err(Problem::new(ProblemKind::Conflict, "somebody else is at it")),
+                    ),
                     Effect::Start { id, .. } | Effect::Resume { id, .. } => {
                         Msg::Started(id, Ok(record(None).id))
                     }

@@ -10,9 +10,9 @@ use crate::console::effect::Effect;
 use crate::console::live::{Live, State, unfinished_runs};
 use crate::console::update::update;
 use crate::console::{Model, Msg, panes, running, wake};
-use crate::domain::{Base, CharmRevision, Kind, Problem, ResourceRevision, Snapshot};
+use crate::domain::{Base, CharmRevision, Problem, ProblemKind, ResourceRevision, Snapshot};
 use crate::journal::{Outcome, Released, ReleasedResource, RunId, RunRecord, StepOutcome, StepRecord};
-use crate::plan::{Move, Op, StepId};
+use crate::plan::{ChannelUpdate, Op, StepId};
 use crate::run::progress::{Phase, RunProgress};
 
 fn at(seconds: i64) -> DateTime<Utc> {
@@ -28,7 +28,8 @@ fn step(number: usize) -> StepId {
 }
 
 fn refusal() -> Problem {
-    let mut problem = Problem::new(Kind::Network, "the registry did not answer").cause("connection reset");
+    let mut problem =
+        Problem::new(ProblemKind::Network, "the registry did not answer").cause("connection reset");
     problem.request_id = Some("req-77".into());
     problem
 }
@@ -108,7 +109,7 @@ fn past(outcome: Outcome, steps: &[StepOutcome]) -> RunRecord {
             attempts: 1,
             started_at: (*outcome != StepOutcome::Cancelled).then(|| at(2)),
             finished_at: Some(at(9)),
-            made: crate::journal::Made::default(),
+            made: crate::journal::StepOutput::default(),
             problem: matches!(outcome, StepOutcome::Failed | StepOutcome::Unknown).then(refusal),
         })
         .collect();
@@ -484,7 +485,7 @@ fn two_revisions_of_one_channel_are_told_apart_by_base() {
     moves.truncate(1);
     moves[0].base = Some(base("20.04"));
     moves[0].revision = CharmRevision(50);
-    let released = |planned: &Move| Released {
+    let released = |planned: &ChannelUpdate| Released {
         charm: charm.clone(),
         channel: planned.channel.clone(),
         revision: planned.revision,

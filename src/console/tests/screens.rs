@@ -4,7 +4,7 @@ use super::world::{console, press, record, screen, type_in};
 use crate::console::Model;
 use crate::console::actions::Key;
 use crate::console::live::Live;
-use crate::domain::Outside;
+use crate::domain::SanitizedText;
 use crate::journal::{Outcome, StepOutcome};
 use crate::run::progress::{Phase, RunProgress, StepProgress};
 
@@ -91,7 +91,7 @@ fn a_run_under_way_and_its_end() {
                 progress.phase = Phase::Processing;
                 progress.bytes_done = 335_000_000;
                 progress.bytes_total = Some(335_000_000);
-                progress.note = Some(Outside::new("review"));
+                progress.note = Some(SanitizedText::new("review"));
             }
             _ => {}
         }
@@ -122,8 +122,9 @@ fn names_from_outside_cannot_break_the_frame() {
     let mut model = console((80, 24), false);
     let mut snapshot = super::world::snapshot();
     if let Some(facts) = &mut snapshot.credential.value {
-        facts.source =
-            Outside::new("日本語\u{1b}[2J 日本語 日本語 日本語 日本語 日本語 日本語 日本語 日本語 日本語");
+        facts.source = SanitizedText::new(
+            "日本語\u{1b}[2J 日本語 日本語 日本語 日本語 日本語 日本語 日本語 日本語 日本語",
+        );
     }
     model.snapshot = std::sync::Arc::new(snapshot);
     crate::console::panes::rebuild(&mut model);

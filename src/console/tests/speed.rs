@@ -13,7 +13,7 @@ use crate::console::update::update;
 use crate::console::{Model, Msg, panes};
 use crate::domain::charm::RevisionFacts;
 use crate::domain::image::counted;
-use crate::domain::{CharmRevision, Outside, Release, Snapshot};
+use crate::domain::{CharmRevision, Release, SanitizedText, Snapshot};
 
 const MANY: u64 = 10_000;
 const SIZES: [(u16, u16); 2] = [(40, 10), (120, 40)];
@@ -27,7 +27,7 @@ fn many_revisions() -> Snapshot {
         .rev()
         .map(|number| RevisionFacts {
             revision: CharmRevision(number),
-            version: Outside::new(number.to_string()),
+            version: SanitizedText::new(number.to_string()),
             status: "released".into(),
             created_at: now() - TimeDelta::hours(i64::try_from(MANY - number).unwrap()),
             bases: Vec::new(),

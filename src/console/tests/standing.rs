@@ -12,7 +12,9 @@ use crate::console::model::Screen;
 use crate::console::update::update;
 use crate::console::{Model, Msg, panes};
 use crate::domain::charm::ChannelRow;
-use crate::domain::{CharmRevision, Kind, Observed, Outside, Problem, Remedy, ResourceRevision, Snapshot};
+use crate::domain::{
+    CharmRevision, Observed, Problem, ProblemKind, Remedy, ResourceRevision, SanitizedText, Snapshot,
+};
 use crate::journal::{Outcome, RunRecord, StepOutcome, StepRecord};
 use crate::plan::{
     Intent, Op, Plan, PlannedResource, PlannedRow, RollbackIntent, RolledBack, State, Step, StepId, Undo,
@@ -101,7 +103,7 @@ fn step(op: Op, target: &str, before: State, after: State, undo: &str) -> Step {
     Step {
         id: StepId(format!("{}/{target}", op.kind())),
         kind: op.kind().to_owned(),
-        target: Outside::new(target),
+        target: SanitizedText::new(target),
         before,
         after,
         bytes: None,
@@ -115,7 +117,7 @@ fn step(op: Op, target: &str, before: State, after: State, undo: &str) -> Step {
 fn release_step(charm: &str, before: Vec<PlannedRow>, after: Vec<PlannedRow>) -> Step {
     let moves = after
         .iter()
-        .map(|row| crate::plan::Move {
+        .map(|row| crate::plan::ChannelUpdate {
             channel: row.channel.clone(),
             base: row.base.clone(),
             revision: row.revision.unwrap(),
@@ -172,10 +174,10 @@ fn promotion(intent: Intent) -> Plan {
         )],
         "2023-12-05",
     );
-    plan.warnings = vec![Outside::new(
+    plan.warnings = vec![SanitizedText::new(
         "legend-gitlab stays on edge in the bundle: latest/stable is closed",
     )];
-    plan.left_out = vec![Outside::new(format!(
+    plan.left_out = vec![SanitizedText::new(format!(
         "{STUDIO}: nothing on 2023-12/edge (--with {STUDIO}=latest/edge takes it along)"
     ))];
     plan
@@ -217,9 +219,9 @@ fn ran(outcome: Outcome, outcomes: &[StepOutcome]) -> RunRecord {
             attempts: u32::from(outcome.is_some()),
             started_at: outcome.map(|_| now()),
             finished_at: outcome.map(|_| now()),
-            made: crate::journal::Made {
+            made: crate::journal::StepOutput {
                 resource_revision: outcome.map(|_| ResourceRevision(33)),
-                ..crate::journal::Made::default()
+                ..crate::journal::StepOutput::default()
             },
             problem: None,
         })
@@ -237,7 +239,7 @@ pub(super) fn half_released() -> RunRecord {
     let mut record = done(Outcome::Failed);
     let refused = format!("release/{STUDIO}");
     let at = record.steps.iter().position(|step| step.id.0 == refused).unwrap();
-    let problem = Problem::new(Kind::Refused, "the store refused the release of studio")
+    let problem = Problem::new(ProblemKind::Refused, "the store refused the release of studio")
         .hint("look at the resource, then resume");
     for step in &mut record.steps[at..] {
         step.outcome = None;
@@ -320,7 +322,7 @@ fn evidence_names_the_release_itself_first_and_then_others_with_its_images() {
 fn what_is_not_known_is_not_guessed() {
     let mut model = console((120, 40), false);
     seen_by(&mut model, |snapshot| {
-        snapshot.markers = Observed::failed(Problem::new(Kind::Network, "GitHub did not answer"));
+        snapshot.markers = Observed::failed(Problem::new(ProblemKind::Network, "GitHub did not answer"));
         snapshot.charms.clear();
     });
     on_release(&mut model, "2023-12-05");
@@ -570,7 +572,7 @@ fn a_publish_can_leave_branch_and_bundle_out() {
         "windlass publish 2025-01-27 --without branch,bundle"
     );
     let refused = Problem::new(
-        Kind::Credentials,
+        ProblemKind::Credentials,
         "the token may not write contents of finos/bundle",
     )
     .remedy(

@@ -12,7 +12,7 @@ use crate::console::panes::PaneId;
 use crate::console::update::update;
 use crate::console::view::look::Look;
 use crate::console::{Model, Msg, panes, wake};
-use crate::domain::{Kind, Observed, Problem, Snapshot, Source, SourceUpdate};
+use crate::domain::{Observed, Problem, ProblemKind, Snapshot, Source, SourceUpdate};
 use crate::journal::Outcome;
 
 const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (120, 40)];
@@ -28,7 +28,7 @@ fn unanswered(known: Snapshot, size: (u16, u16)) -> Model {
     model
 }
 
-fn broken(size: (u16, u16), kind: Kind, keep: bool) -> Model {
+fn broken(size: (u16, u16), kind: ProblemKind, keep: bool) -> Model {
     let mut known = snapshot();
     let problem = Problem::new(kind, "GitHub did not answer within 30 s")
         .cause("connection reset")
@@ -124,7 +124,7 @@ fn each_pane_fills_as_its_source_arrives_and_the_others_say_how_long_they_take()
         );
         // An answer to another refresh is dropped.
         let before = model.snapshot.clone();
-        let failed = SourceUpdate::Releases(Observed::failed(Problem::new(Kind::Network, "no")));
+        let failed = SourceUpdate::Releases(Observed::failed(Problem::new(ProblemKind::Network, "no")));
         update(&mut model, Msg::SourceRead(id + 1, now(), Box::new(failed)));
         assert_eq!(model.snapshot, before);
     }
@@ -207,8 +207,8 @@ fn the_history_of_a_channel_says_what_it_is_based_on_before_the_first_run() {
 fn without_a_network_no_pane_asks_to_sign_in() {
     for size in SIZES {
         let mut known = Snapshot::default();
-        let silent = || Problem::new(Kind::Network, "no answer").cause("Network is unreachable");
-        let refused = || Problem::new(Kind::Credentials, "no Charmhub credential found");
+        let silent = || Problem::new(ProblemKind::Network, "no answer").cause("Network is unreachable");
+        let refused = || Problem::new(ProblemKind::Credentials, "no Charmhub credential found");
         known.releases = Observed::failed(silent());
         known.markers = Observed::failed(silent());
         known.credential = Observed::failed(refused());
@@ -245,7 +245,7 @@ fn what_comes_from_the_cache_says_so_until_the_answer_is_there() {
 #[test]
 fn a_failed_look_keeps_the_rows_and_its_line_opens_the_problem() {
     for size in SIZES {
-        let mut model = broken(size, Kind::Network, true);
+        let mut model = broken(size, ProblemKind::Network, true);
         press(&mut model, Key::Char('1'));
         press(&mut model, Key::Home);
         let text = shown(&model);
@@ -269,21 +269,21 @@ fn a_failed_look_keeps_the_rows_and_its_line_opens_the_problem() {
 #[test]
 fn without_rows_the_problem_is_told_in_full_and_enter_opens_it() {
     for size in SIZES {
-        let mut model = broken(size, Kind::Network, false);
+        let mut model = broken(size, ProblemKind::Network, false);
         press(&mut model, Key::Char('1'));
         let text = shown(&model);
         assert!(text.contains("could not be read"), "{size:?}\n{text}");
         press(&mut model, Key::Enter);
         assert!(matches!(model.modal, Some(Modal::Problem(_))));
     }
-    let text = shown(&broken((120, 40), Kind::Network, false));
+    let text = shown(&broken((120, 40), ProblemKind::Network, false));
     assert!(text.contains("githubstatus"), "{text}");
 }
 
 #[test]
 fn forbidden_is_another_word_than_broken() {
     for size in SIZES {
-        let mut model = broken(size, Kind::Credentials, false);
+        let mut model = broken(size, ProblemKind::Credentials, false);
         press(&mut model, Key::Char('1'));
         let text = shown(&model);
         assert!(text.contains("not allowed"), "{size:?}\n{text}");
@@ -388,7 +388,7 @@ fn the_picture_of_a_channel_tells_what_its_rows_tell() {
 
 #[test]
 fn nothing_but_ascii_is_drawn_where_nothing_else_may_be() {
-    let mut model = broken((120, 40), Kind::Network, true);
+    let mut model = broken((120, 40), ProblemKind::Network, true);
     model.setting.look = Look {
         ascii_only: true,
         ..Look::PLAIN

@@ -8,7 +8,7 @@ use super::world::{console, press, screen, type_in};
 use crate::console::Model;
 use crate::console::actions::Key;
 use crate::console::model::Screen;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 #[test]
 fn an_expiry_is_shortened_where_its_pane_is_narrow_and_never_cut() {
@@ -32,11 +32,11 @@ fn an_expiry_is_shortened_where_its_pane_is_narrow_and_never_cut() {
 fn a_missing_credential_is_another_fact_than_a_refused_one() {
     for (problem, word) in [
         (
-            Problem::new(Kind::Credentials, "no token").with_missing_credential(),
+            Problem::new(ProblemKind::Credentials, "no token").with_missing_credential(),
             "no credential",
         ),
         (
-            Problem::new(Kind::Credentials, "the store refused it"),
+            Problem::new(ProblemKind::Credentials, "the store refused it"),
             "not accepted",
         ),
     ] {
@@ -64,7 +64,7 @@ fn a_review_that_sends_nothing_counts_nothing_and_says_why() {
     };
     let reason = "revision 32 of engine-image holds this image already";
     for step in &mut review.plan.as_mut().unwrap().steps {
-        step.skip_reason = Some(crate::domain::Outside::new(reason));
+        step.skip_reason = Some(crate::domain::SanitizedText::new(reason));
         step.bytes = step.bytes.map(|_| 0);
     }
     let text = screen(&model).0;

@@ -9,13 +9,13 @@ use crate::console::effect::Effect;
 use crate::console::update::update;
 use crate::console::{Model, Msg, words};
 use crate::domain::tags::TagList;
-use crate::domain::{Kind, Problem, Repository};
+use crate::domain::{Problem, ProblemKind, Repository};
 
 /// Returns what the registry lists; an error for a repository called `nothing`.
 pub(super) fn listed(repository: &Repository) -> Result<TagList, Problem> {
     if repository.path.ends_with("nothing") {
         return Err(Problem::new(
-            Kind::NotFound,
+            ProblemKind::NotFound,
             format!("{repository} not found in its registry"),
         ));
     }
@@ -101,7 +101,7 @@ fn the_list_is_left_without_a_change_and_kept_for_the_next_time() {
         panic!("{effects:?}");
     };
     see(&model, "reading again");
-    let failed = Box::new(Err(Problem::new(Kind::Network, "no answer")));
+    let failed = Box::new(Err(Problem::new(ProblemKind::Network, "no answer")));
     update(&mut model, Msg::TagsListed(*id, now(), failed));
     see(&model, "no answer");
     see(&model, "4.36.0");

@@ -10,14 +10,14 @@ use crate::console::dialogs::{Line, Modal, Text};
 use crate::console::effect::Effect;
 use crate::console::live::Live;
 use crate::console::model::Screen;
-use crate::console::msg::Go;
+use crate::console::msg::NavCommand;
 use crate::console::panes::PaneId;
 use crate::console::running::Running;
 use crate::console::split::{Border, Grip};
 use crate::console::update::update;
 use crate::console::view::look::{Look, Tone};
 use crate::console::{Model, Msg, layout, record as recording, wake};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 use crate::journal::Outcome;
 use crate::run::progress::RunProgress;
 
@@ -200,7 +200,7 @@ fn settings_are_edited_where_there_are_some_and_told_of() {
     assert_eq!(press(&mut model, Key::Char(',')), [Effect::EditSettings]);
     update(&mut model, Msg::Edited(Ok(())));
     assert!(model.notice.as_ref().unwrap().text.contains("next start"));
-    let problem = Problem::new(Kind::Config, "config.toml, line 3, column 1: no");
+    let problem = Problem::new(ProblemKind::Config, "config.toml, line 3, column 1: no");
     update(&mut model, Msg::Edited(Err(problem)));
     assert!(screen(&model).0.contains("line 3, column 1"));
 }
@@ -351,7 +351,7 @@ fn a_recorded_session_is_replayed_to_the_same_screen() {
     };
     tape.take(Msg::Drag(grip, 60, 5));
     tape.take(Msg::Wheel(Some(PaneId::Channels), 1));
-    tape.take(Msg::Go(Go::Pane(PaneId::Releases)));
+    tape.take(Msg::Go(NavCommand::Pane(PaneId::Releases)));
     tape.take(Msg::Said("something".to_owned()));
     tape.take(Msg::Clock(now() + TimeDelta::minutes(3)));
     tape.keys("p");

@@ -9,12 +9,12 @@ use crate::console::dialogs::Modal;
 use crate::console::effect::Effect;
 use crate::console::image::There;
 use crate::console::model::Screen;
-use crate::console::msg::Go;
+use crate::console::msg::NavCommand;
 use crate::console::update::update;
 use crate::console::upload::read;
 use crate::console::{Model, Msg};
 use crate::domain::charm::ChannelRow;
-use crate::domain::{Kind, Problem, ResourceRevision};
+use crate::domain::{Problem, ProblemKind, ResourceRevision};
 use crate::plan::{Content, Plan};
 
 pub(super) fn plan_of(model: &Model) -> Option<Plan> {
@@ -402,7 +402,7 @@ fn an_image_is_fetched_once_and_kept() {
     assert!(screen(&model).0.contains("reading its manifest"));
     let (id, answer) = (*id, seen(image, false));
     assert_eq!(answer.there, There::NotAsked);
-    let failed = Problem::new(Kind::Network, "the registry did not answer").hint("try again");
+    let failed = Problem::new(ProblemKind::Network, "the registry did not answer").hint("try again");
     update(&mut model, Msg::Looked(id, Box::new(Err(failed))));
     let text = screen(&model).0;
     assert!(
@@ -497,7 +497,7 @@ fn details_tell_what_is_behind_every_revision() {
     );
     assert!(text.contains("release") && text.contains("2023-12-05"));
     // A read that began earlier does not remove it.
-    let effects = update(&mut model, Msg::Go(Go::Refresh));
+    let effects = update(&mut model, Msg::Go(NavCommand::Refresh));
     let Some(Effect::Refresh { id, .. }) = effects.first() else {
         panic!("{effects:?}");
     };
@@ -511,7 +511,7 @@ fn details_tell_what_is_behind_every_revision() {
 fn a_refresh_asks_for_what_is_behind_new_revisions_on_screen() {
     let mut model = on_charms((120, 40), 1);
     press(&mut model, Key::Char(' '));
-    let effects = update(&mut model, Msg::Go(Go::Refresh));
+    let effects = update(&mut model, Msg::Go(NavCommand::Refresh));
     let Some(Effect::Refresh { id, .. }) = effects.first() else {
         panic!("{effects:?}");
     };

@@ -15,8 +15,8 @@ use crate::domain::workflow::{
     InputKind, JobLog, JobRun, RepositoryWorkflows, StepRun, WorkflowFile, WorkflowInput, WorkflowJob,
     WorkflowRun,
 };
-use crate::domain::{Kind, Observed, Outside, Problem};
-use crate::journal::{Made, Outcome, RunRecord, StepOutcome, StepRecord};
+use crate::domain::{Observed, Problem, ProblemKind, SanitizedText};
+use crate::journal::{Outcome, RunRecord, StepOutcome, StepOutput, StepRecord};
 use crate::plan::Intent;
 
 const FOLDER: &str = ".github/workflows";
@@ -24,7 +24,7 @@ const FOLDER: &str = ".github/workflows";
 fn file(name: &str, state: &str, runner: &str, form: Option<Vec<WorkflowInput>>) -> WorkflowFile {
     WorkflowFile {
         path: format!("{FOLDER}/{name}"),
-        title: Outside::new(name.trim_end_matches(".yaml").replace('_', " ")),
+        title: SanitizedText::new(name.trim_end_matches(".yaml").replace('_', " ")),
         state: Some(state.into()),
         form,
         jobs: vec![WorkflowJob {
@@ -39,7 +39,7 @@ fn file(name: &str, state: &str, runner: &str, form: Option<Vec<WorkflowInput>>)
 fn input(name: &str, kind: InputKind, required: bool, default: Option<&str>) -> WorkflowInput {
     WorkflowInput {
         name: name.to_owned(),
-        description: Outside::new(format!("The {name}")),
+        description: SanitizedText::new(format!("The {name}")),
         required,
         default: default.map(str::to_owned),
         kind,
@@ -50,8 +50,8 @@ fn input(name: &str, kind: InputKind, required: bool, default: Option<&str>) -> 
 fn run(id: u64, name: &str, status: &str, conclusion: Option<&str>) -> WorkflowRun {
     WorkflowRun {
         id,
-        workflow: Outside::new(format!("{FOLDER}/{name}")),
-        title: Outside::new(name.trim_end_matches(".yaml").replace('_', " ")),
+        workflow: SanitizedText::new(format!("{FOLDER}/{name}")),
+        title: SanitizedText::new(name.trim_end_matches(".yaml").replace('_', " ")),
         number: id % 100,
         attempt: 1,
         event: "workflow_dispatch".into(),
@@ -61,7 +61,7 @@ fn run(id: u64, name: &str, status: &str, conclusion: Option<&str>) -> WorkflowR
         actor: "releaser".into(),
         created_at: now() - TimeDelta::minutes(30),
         updated_at: now() - TimeDelta::minutes(20),
-        url: Outside::new(format!("https://github.com/finos/bundle/actions/runs/{id}")),
+        url: SanitizedText::new(format!("https://github.com/finos/bundle/actions/runs/{id}")),
         jobs: Vec::new(),
     }
 }
@@ -134,7 +134,7 @@ pub(super) fn looked_at(id: u64) -> WorkflowRun {
 /// Returns the log of a job; only the first one has a log.
 pub(super) fn log_of(job: u64) -> Result<JobLog, Problem> {
     if job != 7 {
-        return Err(Problem::new(Kind::NotFound, "reading the log: not found"));
+        return Err(Problem::new(ProblemKind::NotFound, "reading the log: not found"));
     }
     let lines = [
         "Run charmcraft pack",
@@ -258,7 +258,7 @@ fn what_cannot_be_started_by_hand_says_so_and_a_failed_look_keeps_the_list() {
     let Some(Effect::LookAtWorkflows { id, .. }) = effects.first() else {
         panic!("{effects:?}");
     };
-    let failed = Observed::failed(Problem::new(Kind::Network, "GitHub did not answer"));
+    let failed = Observed::failed(Problem::new(ProblemKind::Network, "GitHub did not answer"));
     update(&mut model, Msg::WorkflowsSeen(*id, Box::new(failed)));
     let text = screen(&model).0;
     assert!(
@@ -330,9 +330,9 @@ fn dispatched(model: &mut Model) -> RunRecord {
             attempts: 1,
             started_at: Some(now()),
             finished_at: Some(now()),
-            made: Made {
+            made: StepOutput {
                 workflow_run: Some(903),
-                ..Made::default()
+                ..StepOutput::default()
             },
             problem: None,
         })
@@ -451,7 +451,7 @@ fn a_workflow_that_ends_while_another_screen_is_up_is_reported() {
     super::standing::with_runs(&mut model, vec![run.clone()]);
     press(&mut model, Key::Char('5'));
     update(&mut model, Msg::Key(Key::Enter));
-    let lost = Box::new(Err(Problem::new(Kind::Network, "GitHub did not answer")));
+    let lost = Box::new(Err(Problem::new(ProblemKind::Network, "GitHub did not answer")));
     update(&mut model, Msg::WorkflowFollowed(run.id.clone(), now(), lost));
     assert!(
         screen(&model)

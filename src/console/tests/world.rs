@@ -17,7 +17,7 @@ use crate::console::paths::Folder;
 use crate::console::update::update;
 use crate::console::view::look::Look;
 use crate::console::view::{self, Drawn};
-use crate::console::wishes::Wishes;
+use crate::console::wishes::Preferences;
 use crate::console::{Model, Msg};
 use crate::domain::charm::{
     Attached, ChannelRow, CharmFacts, DeclaredResource, ImageBehind, ResourceFacts, RevisionFacts,
@@ -27,8 +27,8 @@ use crate::domain::secret::{LineageRecord, RepositorySecrets, SecretFacts, Sessi
 use crate::domain::snapshot::PullQuota;
 use crate::domain::{
     Author, Base, BundleFacts, CharmRevision, ContentFacts, Digest, FileBytes, Fingerprint, GitHubRepository,
-    ImageFacts, KeyId, ManifestDigest, Observed, Origin, Outside, Release, ResolvedImage, ResourceRevision,
-    SessionId, Snapshot,
+    ImageFacts, KeyId, ManifestDigest, Observed, Origin, Release, ResolvedImage, ResourceRevision,
+    SanitizedText, SessionId, Snapshot,
 };
 use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::{
@@ -260,7 +260,7 @@ fn books(snapshot: &mut Snapshot) {
     }
     let session = |id: &str, who: &str, days: i64, left: i64| SessionFacts {
         id: SessionId::new(id),
-        description: Some(Outside::new(who)),
+        description: Some(SanitizedText::new(who)),
         since: Some(ago(days)),
         until: Some(now() + TimeDelta::days(left)),
         revoked_at: None,
@@ -331,7 +331,7 @@ fn facts(resource: &crate::domain::ResourceName, bases: &[&str]) -> CharmFacts {
             .enumerate()
             .map(|(at, on)| RevisionFacts {
                 revision: numbered(at),
-                version: Outside::new(numbered(at).0.to_string()),
+                version: SanitizedText::new(numbered(at).0.to_string()),
                 status: "released".into(),
                 created_at: now() - TimeDelta::days(300),
                 bases: vec![base(on)],
@@ -373,7 +373,7 @@ pub(super) fn setting(read_only: bool) -> Setting {
         offline: false,
         folder: "/home/me/images".into(),
         home: Some("/home/me".into()),
-        wishes: Wishes::default(),
+        wishes: Preferences::default(),
         keymap: std::sync::Arc::default(),
     }
 }
@@ -433,7 +433,9 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
             Effect::ReadJobLog { id, job, .. } => {
                 Msg::JobLogRead(id, Box::new(super::workflows::log_of(job)))
             }
-            Effect::AskEngines => Msg::Held(vec![Outside::new("docker-daemon:finos/legend-studio:mine")]),
+            Effect::AskEngines => {
+                Msg::Held(vec![SanitizedText::new("docker-daemon:finos/legend-studio:mine")])
+            }
             other => {
                 rest.push(other);
                 continue;

@@ -7,10 +7,10 @@ use crate::console::dialogs::{self, Choice, Help, Modal, Palette, Prompt, Purpos
 use crate::console::effect::{Effect, RequestId};
 use crate::console::given::Given;
 use crate::console::model::Screen;
-use crate::console::msg::Go;
+use crate::console::msg::NavCommand;
 use crate::console::panes::{self, PaneId, activity, channels, credentials, releases};
 use crate::console::running::Running;
-use crate::console::sign_in::{self, Deed};
+use crate::console::sign_in::{self, PendingAction};
 use crate::console::split::Split;
 use crate::console::{
     Model, image, jumps, layout, links, promote, queue, release, review, rollback, running, tour, upload,
@@ -20,99 +20,99 @@ use crate::domain::Problem;
 use crate::journal::RunId;
 use crate::observe::View;
 use crate::plan::{
-    Changed, HoldIntent, Intent, Keep, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent,
+    Changed, HoldIntent, Intent, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent, TokenStorage,
 };
 
 /// Handles `go`.
-pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
+pub(super) fn update(model: &mut Model, go: NavCommand) -> Vec<Effect> {
     match go {
-        Go::Pane(pane) => search::to_pane(model, pane),
-        Go::NextPane => model.pane = model.pane.step(1),
-        Go::PreviousPane => model.pane = model.pane.step(-1),
-        Go::Mouse => return terminal::mouse(model),
-        Go::EvenPanes => {
+        NavCommand::Pane(pane) => search::to_pane(model, pane),
+        NavCommand::NextPane => model.pane = model.pane.step(1),
+        NavCommand::PreviousPane => model.pane = model.pane.step(-1),
+        NavCommand::Mouse => return terminal::mouse(model),
+        NavCommand::EvenPanes => {
             model.split = Split::default();
             panes::measure_again(model);
         }
-        Go::Page => return terminal::page(model),
-        Go::EditSettings => return vec![Effect::EditSettings],
-        Go::Zoom => model.zoomed = !model.zoomed,
-        Go::Rows(steps) => rows(model, steps),
-        Go::Pages(steps) => pages(model, steps),
-        Go::Top => lines(model, isize::MIN / 2),
-        Go::Bottom => lines(model, isize::MAX / 2),
-        Go::Banner(pane) => {
+        NavCommand::Page => return terminal::page(model),
+        NavCommand::EditSettings => return vec![Effect::EditSettings],
+        NavCommand::Zoom => model.zoomed = !model.zoomed,
+        NavCommand::Rows(steps) => rows(model, steps),
+        NavCommand::Pages(steps) => pages(model, steps),
+        NavCommand::Top => lines(model, isize::MIN / 2),
+        NavCommand::Bottom => lines(model, isize::MAX / 2),
+        NavCommand::Banner(pane) => {
             model.pane = pane;
             panes::select_banner(model, pane);
         }
-        Go::Open => return open(model),
-        Go::Back => return back(model),
-        Go::Filter => {
+        NavCommand::Open => return open(model),
+        NavCommand::Back => return back(model),
+        NavCommand::Filter => {
             let filter = panes::filter(&model.panes, model.pane).to_owned();
             model.filtering = Some(tui_input::Input::new(filter));
         }
-        Go::Sort => panes::sort_next(model, model.pane),
-        Go::SortReverse => panes::sort_reverse(model, model.pane),
-        Go::Mark => panes::toggle_mark(model),
-        Go::Diff => {
+        NavCommand::Sort => panes::sort_next(model, model.pane),
+        NavCommand::SortReverse => panes::sort_reverse(model, model.pane),
+        NavCommand::Mark => panes::toggle_mark(model),
+        NavCommand::Diff => {
             if let Some((from, to)) = releases::pair(model) {
                 releases::show_diff(model, &from, &to);
             }
         }
-        Go::ClearFilter => panes::set_filter(model, model.pane, ""),
-        Go::Palette => model.modal = Some(Modal::Palette(Palette::default())),
-        Go::Complete => return search::complete(model),
-        Go::Return => jumps::back(model),
-        Go::Help => model.modal = Some(Modal::Help(Help::new(actions::scopes(model)))),
-        Go::Tour => return tour::toggle(model),
-        Go::NewWorkspace => model.say(
+        NavCommand::ClearFilter => panes::set_filter(model, model.pane, ""),
+        NavCommand::Palette => model.modal = Some(Modal::Palette(Palette::default())),
+        NavCommand::Complete => return search::complete(model),
+        NavCommand::Return => jumps::back(model),
+        NavCommand::Help => model.modal = Some(Modal::Help(Help::new(actions::scopes(model)))),
+        NavCommand::Tour => return tour::toggle(model),
+        NavCommand::NewWorkspace => model.say(
             "windlass config new asks a few questions and writes a workspace file; run it in \
                 a shell",
         ),
-        Go::Refresh => {
+        NavCommand::Refresh => {
             let mut effects = refresh(model);
             effects.extend(read_runs(model));
             return effects;
         }
-        Go::Copy => return copy(model),
-        Go::Browse => return browse(model),
-        Go::Publish => {
+        NavCommand::Copy => return copy(model),
+        NavCommand::Browse => return browse(model),
+        NavCommand::Publish => {
             if let Some(row) = model.panes.releases.selected() {
                 let release = row.name.clone();
                 return review::open(model, Intent::Publish(PublishIntent::of(release)));
             }
         }
-        Go::Rotate => return review::open(model, Intent::Rotate(RotateIntent::default())),
-        Go::SignIn => return sign_in(model),
-        Go::Revoke => {
+        NavCommand::Rotate => return review::open(model, Intent::Rotate(RotateIntent::default())),
+        NavCommand::SignIn => return sign_in(model),
+        NavCommand::Revoke => {
             let sessions = credentials::chosen_sessions(&model.panes.credentials);
             let sessions = sessions.map(|row| row.facts.id.clone()).collect();
             return review::open(model, Intent::Revoke(RevokeIntent { sessions }));
         }
-        Go::Unfold => {
+        NavCommand::Unfold => {
             panes::unfold(model);
             let charm = model.panes.charms.selected().map(|row| row.charm.clone());
             return charm.map_or_else(Vec::new, |charm| image::ask_behind(model, &charm));
         }
-        Go::Upload => return upload::open(model),
-        Go::Release => release::open(model),
-        Go::Close => return charm::close_channel(model),
-        Go::Promote => promote::open(model),
-        Go::RollBack => return rollback::open(model),
-        Go::Hold => return hold(model),
-        Go::Workflows => return workflows::open(model),
-        Go::Image if matches!(model.screen, Screen::Review(_)) => return image::open_planned(model),
-        Go::Image => return image::open_selected(model),
-        Go::Resume => resume::ask(model),
-        Go::Accept => return accept(model),
-        Go::Quit => {
+        NavCommand::Upload => return upload::open(model),
+        NavCommand::Release => release::open(model),
+        NavCommand::Close => return charm::close_channel(model),
+        NavCommand::Promote => promote::open(model),
+        NavCommand::RollBack => return rollback::open(model),
+        NavCommand::Hold => return hold(model),
+        NavCommand::Workflows => return workflows::open(model),
+        NavCommand::Image if matches!(model.screen, Screen::Review(_)) => return image::open_planned(model),
+        NavCommand::Image => return image::open_selected(model),
+        NavCommand::Resume => resume::ask(model),
+        NavCommand::Accept => return accept(model),
+        NavCommand::Quit => {
             if model.busy() || !model.queue.is_empty() {
                 model.modal = Some(Modal::Leave);
             } else {
                 return vec![Effect::Quit];
             }
         }
-        Go::QuitNow => {
+        NavCommand::QuitNow => {
             if (model.busy() || !model.queue.is_empty()) && !matches!(model.modal, Some(Modal::Leave)) {
                 model.modal = Some(Modal::Leave);
             } else {
@@ -337,13 +337,13 @@ fn sign_in(model: &mut Model) -> Vec<Effect> {
     match std::mem::replace(&mut model.screen, Screen::Panes) {
         Screen::Panes => model.interrupted = None,
         // If a login itself needs a sign-in, there is no screen to keep.
-        Screen::Review(review) if review.kind() == review::Sort::SignIn => {}
+        Screen::Review(review) if review.kind() == review::ReviewKind::SignIn => {}
         screen => model.interrupted = Some(Box::new(screen)),
     }
     let keep = if model.setting.demo {
-        Keep::EncryptedFile
+        TokenStorage::EncryptedFile
     } else {
-        Keep::Keyring
+        TokenStorage::Keyring
     };
     let scope = review::usual_scope();
     review::open_over(model, Intent::SignIn(SignInIntent { scope, keep }))
@@ -509,7 +509,7 @@ fn signed_on(model: &mut Model, plan: Confirmed<Plan>) -> Vec<Effect> {
     match plan.get().sign_in().cloned() {
         Some(scope) => {
             let shown = plan.get().clone();
-            sign_in::open(model, Deed::Start(Box::new(plan)), &shown, scope);
+            sign_in::open(model, PendingAction::Start(Box::new(plan)), &shown, scope);
             Vec::new()
         }
         None => start(model, plan, Given::default()),
@@ -523,28 +523,28 @@ fn signed_on_again(model: &mut Model, run: Confirmed<RunId>) -> Vec<Effect> {
         .and_then(|record| Some((record.plan.clone(), record.sign_in()?.clone())));
     match wanted {
         Some((plan, scope)) => {
-            sign_in::open(model, Deed::Resume(run), &plan, scope);
+            sign_in::open(model, PendingAction::Resume(run), &plan, scope);
             Vec::new()
         }
-        None => begin(model, Deed::Resume(run), Given::default()),
+        None => begin(model, PendingAction::Resume(run), Given::default()),
     }
 }
 
 /// Continues the action that a sign-in was for.
-pub fn begin(model: &mut Model, deed: Deed, given: Given) -> Vec<Effect> {
+pub fn begin(model: &mut Model, deed: PendingAction, given: Given) -> Vec<Effect> {
     match deed {
         // Checked again here: a read-only console never writes.
         _ if model.setting.read_only => {
             model.refuse("read-only: start without --read-only to make changes");
             Vec::new()
         }
-        Deed::Start(plan) => start(model, *plan, given),
-        Deed::Resume(run) => {
+        PendingAction::Start(plan) => start(model, *plan, given),
+        PendingAction::Resume(run) => {
             let plan = model.record(run.get()).map(|record| record.plan.clone());
             if let Some(plan) = &plan
                 && queue::must_wait(model, plan, given != Given::default())
             {
-                queue::put(model, Deed::Resume(run), plan.clone());
+                queue::put(model, PendingAction::Resume(run), plan.clone());
                 return Vec::new();
             }
             let id = model.next_id();
@@ -572,7 +572,7 @@ fn start(model: &mut Model, plan: Confirmed<Plan>, given: Given) -> Vec<Effect> 
     }
     let confirmed = plan.get().clone();
     if waits {
-        queue::put(model, Deed::Start(Box::new(plan)), confirmed);
+        queue::put(model, PendingAction::Start(Box::new(plan)), confirmed);
         return Vec::new();
     }
     review.starting = Some(id);

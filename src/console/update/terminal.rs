@@ -10,10 +10,10 @@ use crate::console::actions::ActionId;
 use crate::console::dialogs::{Line, Modal, Text};
 use crate::console::effect::Effect;
 use crate::console::model::Screen;
-use crate::console::msg::{Go, TagsMsg};
+use crate::console::msg::{NavCommand, TagsMsg};
 use crate::console::view::look::Tone;
 use crate::console::{Model, Msg, panes, running, words};
-use crate::domain::{Outside, Problem};
+use crate::domain::{Problem, SanitizedText};
 use crate::journal::RunRecord;
 
 /// Longest text copied, in bytes: some terminals drop longer sequences.
@@ -48,7 +48,7 @@ pub(super) fn twice(model: &mut Model) -> Vec<Effect> {
             act(model, opens)
         }
         (Some(Modal::Tags(_)), _) => super::route(model, Msg::Tags(TagsMsg::Take)),
-        (Some(Modal::Help(_) | Modal::Choose(_)), _) => super::route(model, Msg::Go(Go::Accept)),
+        (Some(Modal::Help(_) | Modal::Choose(_)), _) => super::route(model, Msg::Go(NavCommand::Accept)),
         (Some(Modal::Workflows(_)), _) => act(model, ActionId::WorkflowsOpen),
         _ => Vec::new(),
     }
@@ -65,7 +65,7 @@ pub(super) fn copy(model: &mut Model, text: String) -> Vec<Effect> {
             keymap.hint(ActionId::TextPage, "open it in the pager")
         );
         let lines = vec![
-            Line::text(Outside::new(&text).to_string(), Tone::Strong),
+            Line::text(SanitizedText::new(&text).to_string(), Tone::Strong),
             Line::blank(),
             Line::text(how, Tone::Dim),
         ];
@@ -83,7 +83,7 @@ pub(super) fn copy(model: &mut Model, text: String) -> Vec<Effect> {
             words::bytes(text.len() as u64)
         ));
     } else {
-        let shown = Outside::new(&text);
+        let shown = SanitizedText::new(&text);
         model.say(format!(
             "copy request sent to the terminal: {}",
             words::cut(shown.as_str(), 60)
@@ -141,5 +141,5 @@ pub fn told_elsewhere(model: &Model, record: &RunRecord, words: &str) -> Vec<Eff
     if !wished || ended - record.started_at < A_WHILE {
         return Vec::new();
     }
-    vec![Effect::Notify(Outside::capped(words, 200).to_string())]
+    vec![Effect::Notify(SanitizedText::capped(words, 200).to_string())]
 }

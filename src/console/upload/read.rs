@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use crate::console::model::Setting;
-use crate::domain::{ImageSource, Kind, Problem, ResourceName};
+use crate::domain::{ImageSource, Problem, ProblemKind, ResourceName};
 use crate::plan::Content;
 use crate::services::engine::Wanted;
 
@@ -27,11 +27,12 @@ pub fn read(
     }
     Some(match images {
         Some(false) => file(setting, resource, text),
-        _ if text.contains(char::is_whitespace) => {
-            Err(Problem::new(Kind::Usage, "an image name cannot contain a space"))
-        }
+        _ if text.contains(char::is_whitespace) => Err(Problem::new(
+            ProblemKind::Usage,
+            "an image name cannot contain a space",
+        )),
         Some(true) if is_path(text) => Err(Problem::new(
-            Kind::Usage,
+            ProblemKind::Usage,
             format!("{resource} is an image, not a file"),
         )
         .hint("write docker-archive: or oci-archive: before an archive, oci: before a directory")),
@@ -66,7 +67,7 @@ fn file(setting: &Setting, resource: &ResourceName, text: &str) -> Result<Conten
             .any(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')));
     if named {
         return Err(
-            Problem::new(Kind::Usage, format!("{resource} is a file, not an image"))
+            Problem::new(ProblemKind::Usage, format!("{resource} is a file, not an image"))
                 .hint("type the path of a file"),
         );
     }

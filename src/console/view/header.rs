@@ -12,7 +12,7 @@ use crate::console::panes::credentials;
 use crate::console::{Model, wake, words};
 use crate::domain::Observed;
 use crate::domain::credential::days_in_short;
-use crate::domain::snapshot::Standing;
+use crate::domain::snapshot::SourceStatus;
 use crate::plan::credentials::{Alarm, CredentialRole};
 
 /// Draws the header.
@@ -100,9 +100,9 @@ fn right(model: &Model) -> Vec<Piece> {
     pieces
 }
 
-fn standing<T>(model: &Model, observed: &Observed<T>) -> Standing {
+fn standing<T>(model: &Model, observed: &Observed<T>) -> SourceStatus {
     match (observed.standing(), observed.read_at) {
-        (Standing::Known, Some(at)) if model.now - at > wake::stale_after(model) => Standing::Stale,
+        (SourceStatus::Known, Some(at)) if model.now - at > wake::stale_after(model) => SourceStatus::Stale,
         (standing, _) => standing,
     }
 }
@@ -118,7 +118,7 @@ fn services(model: &Model) -> Vec<Vec<Piece>> {
         .map(|o| standing(model, o))
         .chain(snapshot.served.values().map(|o| standing(model, o)))
         .reduce(worse)
-        .unwrap_or(Standing::NotAsked);
+        .unwrap_or(SourceStatus::NotAsked);
     let github = worse(
         standing(model, &snapshot.releases),
         standing(model, &snapshot.markers),
@@ -128,9 +128,9 @@ fn services(model: &Model) -> Vec<Vec<Piece>> {
         .images
         .values()
         .map(Observed::standing)
-        .filter(|s| *s != Standing::Absent)
+        .filter(|s| *s != SourceStatus::Absent)
         .reduce(worse)
-        .unwrap_or(Standing::NotAsked);
+        .unwrap_or(SourceStatus::NotAsked);
     let mut groups = vec![
         service(model, "Charmhub", charmhub),
         service(model, "GitHub", github),
@@ -154,18 +154,18 @@ fn services(model: &Model) -> Vec<Vec<Piece>> {
     groups
 }
 
-fn service(model: &Model, name: &str, standing: Standing) -> Vec<Piece> {
+fn service(model: &Model, name: &str, standing: SourceStatus) -> Vec<Piece> {
     let look = &model.setting.look;
     let (glyph, tone) = match standing {
-        Standing::Known => (Glyph::Known, Tone::Good),
-        Standing::Stale => (Glyph::Stale, Tone::Warn),
-        Standing::Absent | Standing::NotAsked => (Glyph::Unknown, Tone::Dim),
-        Standing::NoCredential => (Glyph::Unknown, Tone::Warn),
-        Standing::Forbidden | Standing::Unknown => (Glyph::Unknown, Tone::Bad),
+        SourceStatus::Known => (Glyph::Known, Tone::Good),
+        SourceStatus::Stale => (Glyph::Stale, Tone::Warn),
+        SourceStatus::Absent | SourceStatus::NotAsked => (Glyph::Unknown, Tone::Dim),
+        SourceStatus::NoCredential => (Glyph::Unknown, Tone::Warn),
+        SourceStatus::Forbidden | SourceStatus::Unknown => (Glyph::Unknown, Tone::Bad),
     };
     let word = match standing {
-        Standing::Known if model.columns < 100 && look.borders => "",
-        Standing::Known => "ok",
+        SourceStatus::Known if model.columns < 100 && look.borders => "",
+        SourceStatus::Known => "ok",
         other => credentials::view::standing_words(other),
     };
     vec![

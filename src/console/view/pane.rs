@@ -11,7 +11,7 @@ use crate::console::listing::{Keyed, Listing};
 use crate::console::panes::{self, PaneId, activity, channels, charms, credentials, releases};
 use crate::console::sorting::Sorting;
 use crate::console::{Model, Msg, layout, links, words};
-use crate::domain::snapshot::Standing;
+use crate::domain::snapshot::SourceStatus;
 
 /// Draws the line of tabs.
 pub fn tabs(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
@@ -46,7 +46,7 @@ pub fn tabs(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
         if own {
             frame.buffer_mut().set_style(rect, look.selected(true));
         }
-        drawn.hit(rect, Msg::Go(crate::console::msg::Go::Pane(pane)));
+        drawn.hit(rect, Msg::Go(crate::console::msg::NavCommand::Pane(pane)));
         x += columns;
     }
 }
@@ -54,7 +54,7 @@ pub fn tabs(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
 /// Draws `pane` into `area`.
 pub fn draw(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     let focus = model.pane == pane;
-    drawn.hit(area, Msg::Go(crate::console::msg::Go::Pane(pane)));
+    drawn.hit(area, Msg::Go(crate::console::msg::NavCommand::Pane(pane)));
     drawn.wheel(area, Some(pane));
     let title = title(model, pane);
     let inner = boxed(model, frame, area, &title, Some(age(model, pane)), focus);
@@ -158,7 +158,7 @@ impl List<'_, '_, '_> {
                 self.frame.buffer_mut().set_style(rect, look.selected(self.focus));
             }
             self.drawn
-                .hit(rect, Msg::Go(crate::console::msg::Go::Banner(self.pane)));
+                .hit(rect, Msg::Go(crate::console::msg::NavCommand::Banner(self.pane)));
         }
         Rect {
             y: area.y + 1,
@@ -269,16 +269,16 @@ fn empty(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame) {
 }
 
 /// Returns the worse of two standings.
-pub const fn worse(a: Standing, b: Standing) -> Standing {
-    const fn rank(standing: Standing) -> u8 {
+pub const fn worse(a: SourceStatus, b: SourceStatus) -> SourceStatus {
+    const fn rank(standing: SourceStatus) -> u8 {
         match standing {
-            Standing::Known => 0,
-            Standing::Stale => 1,
-            Standing::Absent => 2,
-            Standing::NotAsked => 3,
-            Standing::NoCredential => 4,
-            Standing::Forbidden => 5,
-            Standing::Unknown => 6,
+            SourceStatus::Known => 0,
+            SourceStatus::Stale => 1,
+            SourceStatus::Absent => 2,
+            SourceStatus::NotAsked => 3,
+            SourceStatus::NoCredential => 4,
+            SourceStatus::Forbidden => 5,
+            SourceStatus::Unknown => 6,
         }
     }
     if rank(a) >= rank(b) { a } else { b }

@@ -4,7 +4,7 @@ use super::Workflows;
 use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::{Model, words};
-use crate::domain::Outside;
+use crate::domain::SanitizedText;
 use crate::domain::workflow::{JobLog, JobRun, WorkflowRun};
 
 /// Returns the title of a run.
@@ -29,8 +29,8 @@ pub(super) fn mark(run: &WorkflowRun) -> (Glyph, Tone) {
 }
 
 /// Returns glyph and tone of a job or step.
-pub(super) fn job_mark(status: &Outside, conclusion: Option<&Outside>) -> (Glyph, Tone) {
-    match (conclusion.map(Outside::as_str), status.as_str()) {
+pub(super) fn job_mark(status: &SanitizedText, conclusion: Option<&SanitizedText>) -> (Glyph, Tone) {
+    match (conclusion.map(SanitizedText::as_str), status.as_str()) {
         (Some("success" | "neutral"), _) => (Glyph::Done, Tone::Good),
         (Some("skipped" | "cancelled"), _) => (Glyph::Stopped, Tone::Dim),
         (Some(_), _) => (Glyph::Failed, Tone::Bad),

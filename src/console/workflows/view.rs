@@ -220,7 +220,10 @@ pub fn draw_form(model: &Model, form: &Form, frame: &mut Frame, drawn: &mut Draw
         .min(30);
     for ((at, field), y) in form.fields.iter().enumerate().zip(inner.y..inner.bottom()) {
         let rect = Rect::new(inner.x, y, inner.width, 1);
-        let name = words::pad(&crate::domain::Outside::new(&field.input.name).to_string(), label);
+        let name = words::pad(
+            &crate::domain::SanitizedText::new(&field.input.name).to_string(),
+            label,
+        );
         let own = at == form.at;
         let pieces = vec![
             Piece::new(format!(" {name}"), Tone::Dim),

@@ -13,7 +13,7 @@ use super::file::FILE;
 use super::store::{Journal, make_private};
 use super::{lock, schema, touched};
 use crate::config::file;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// Suffixes of the files that SQLite keeps beside the database file.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
@@ -28,7 +28,7 @@ pub struct SetAside {
     /// Number of rows that were copied, by table.
     pub saved: Vec<(&'static str, u64)>,
     /// Tables that may lack rows, with SQLite's error.
-    pub damaged: Vec<(&'static str, Outside)>,
+    pub damaged: Vec<(&'static str, SanitizedText)>,
 }
 
 impl Journal {
@@ -41,33 +41,33 @@ impl Journal {
     /// Renames the journal under `folder` and makes a new one from what can be read of it.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] if a run is in progress, [`Kind::NotFound`] if there is no journal,
-    /// [`Kind::Refused`] if a newer windlass wrote it, [`Kind::Machine`] if the folder is not writable.
+    /// [`ProblemKind::Conflict`] if a run is in progress, [`ProblemKind::NotFound`] if there is no journal,
+    /// [`ProblemKind::Refused`] if a newer windlass wrote it, [`ProblemKind::Machine`] if the folder is not writable.
     pub fn set_aside(folder: &Path, now: DateTime<Utc>) -> Result<SetAside, Problem> {
         let path = folder.join(FILE);
-        let shown = Outside::new(path.display().to_string());
+        let shown = SanitizedText::new(path.display().to_string());
         if !path.exists() {
-            return Err(Problem::new(Kind::NotFound, format!("journal {shown} not found"))
-                .hint("run any command to create one"));
+            return Err(
+                Problem::new(ProblemKind::NotFound, format!("journal {shown} not found"))
+                    .hint("run any command to create one"),
+            );
         }
         if let Some(run) = lock::any_running(&folder.join("locks")) {
             return Err(Problem::new(
-                Kind::Conflict,
+                ProblemKind::Conflict,
                 format!("run {run} is in progress and writes to the journal"),
             )
             .hint("wait until it finishes"));
         }
         match Self::open(folder, "") {
-            Err(problem) if problem.kind == Kind::Refused => return Err(problem),
+            Err(problem) if problem.kind == ProblemKind::Refused => return Err(problem),
             _ => {}
         }
-        let failed = |error: std::io::Error| {
-            Problem::new(Kind::Machine, format!("cannot rename the journal {shown}")).because_of_file(
-                &error,
-                &shown,
-                "check that the directory is writable",
-            )
-        };
+        let failed =
+            |error: std::io::Error| {
+                Problem::new(ProblemKind::Machine, format!("cannot rename the journal {shown}"))
+                    .because_of_file(&error, &shown, "check that the directory is writable")
+            };
         let kept_as = folder.join(format!("journal-{}.db", now.format("%Y%m%dT%H%M%SZ")));
         if kept_as.exists() {
             return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
@@ -129,14 +129,14 @@ fn copy_of(from: &Path, to: &Path) -> std::io::Result<()> {
     file.write_all(&u32::try_from(pages).unwrap_or_default().to_be_bytes())
 }
 
-type Saved = (Vec<(&'static str, u64)>, Vec<(&'static str, Outside)>);
+type Saved = (Vec<(&'static str, u64)>, Vec<(&'static str, SanitizedText)>);
 
 /// Copies the readable rows, table by table.
 fn salvage(from: &Path, to: &Connection) -> Saved {
     let (mut saved, mut damaged) = (Vec::new(), Vec::new());
     let old = match Connection::open(from) {
         Ok(old) => old,
-        Err(error) => return (saved, vec![("run", Outside::new(error.to_string()))]),
+        Err(error) => return (saved, vec![("run", SanitizedText::new(error.to_string()))]),
     };
     // A row may refer to a lost one.
     drop(to.pragma_update(None, "foreign_keys", false));
@@ -144,7 +144,7 @@ fn salvage(from: &Path, to: &Connection) -> Saved {
     for table in schema::RECORDS {
         let (rows, problem) = copy_table(&old, to, table);
         saved.push((table, rows));
-        damaged.extend(problem.map(|error| (table, Outside::capped(error.to_string(), 200))));
+        damaged.extend(problem.map(|error| (table, SanitizedText::capped(error.to_string(), 200))));
     }
     // Steps are useless without their run.
     drop(to.execute_batch(
@@ -157,7 +157,7 @@ fn salvage(from: &Path, to: &Connection) -> Saved {
     if let Err(error) = to.execute_batch("COMMIT") {
         // If no row could be copied, for example because the disk is full, the damaged file still
         // has them.
-        let why = Outside::capped(error.to_string(), 200);
+        let why = SanitizedText::capped(error.to_string(), 200);
         for (table, rows) in &mut saved {
             *rows = 0;
             damaged.push((*table, why.clone()));

@@ -11,13 +11,13 @@ mod tests;
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 
-use super::record::{EarlierAttempt, Made, RunRecord, StepOutcome, StepRecord};
+use super::record::{EarlierAttempt, RunRecord, StepOutcome, StepOutput, StepRecord};
 use super::store::{Journal, stamp};
 use super::touched::{Touch, TouchedRow};
 use crate::domain::{
-    Base, Channel, ChannelChange, CharmName, Kind, Outside, PastRun, Problem, RunId, Serving,
+    Base, Channel, ChannelChange, CharmName, PastRun, Problem, ProblemKind, RunId, SanitizedText, Serving,
 };
-use crate::plan::{AttachFrom, Intent, Moment, Move, Op, Plan, RolledBack, Step};
+use crate::plan::{AttachFrom, ChannelUpdate, Intent, Moment, Op, Plan, RolledBack, Step};
 
 impl Journal {
     /// Returns what runs of this environment changed in the channels of the rollback `of`, oldest
@@ -200,7 +200,7 @@ impl StepRecord {
     }
 
     /// Returns the results for the next attempt, with this attempt added to the earlier ones.
-    pub fn made_for_next_attempt(&self) -> Made {
+    pub fn made_for_next_attempt(&self) -> StepOutput {
         let mut made = self.made.clone();
         made.earlier.push(EarlierAttempt {
             started_at: self.started_at,
@@ -213,7 +213,10 @@ impl StepRecord {
 
 /// Returns true if the service reported that it did not apply the request.
 const fn is_refusal(problem: &Problem) -> bool {
-    !matches!(problem.kind, Kind::Network | Kind::Service | Kind::RateLimited)
+    !matches!(
+        problem.kind,
+        ProblemKind::Network | ProblemKind::Service | ProblemKind::RateLimited
+    )
 }
 
 fn of_step(run: &RunRecord, step: &Step) -> Vec<ChannelChange> {
@@ -310,7 +313,7 @@ impl Told<'_> {
 
 /// Returns what the row of `planned` serves after its release. `None` if a revision number was
 /// never known: then nothing can have been sent.
-fn served(run: &RunRecord, planned: &Move) -> Option<Serving> {
+fn served(run: &RunRecord, planned: &ChannelUpdate) -> Option<Serving> {
     let mut resources = Vec::new();
     for attach in &planned.resources {
         let revision = match &attach.from {
@@ -337,7 +340,7 @@ fn past(run: &RunRecord) -> PastRun {
     PastRun {
         id: run.id.clone(),
         workspace: run.plan.workspace.clone(),
-        title: Outside::new(&run.plan.title),
+        title: SanitizedText::new(&run.plan.title),
         channels: run.plan.steps.iter().any(|step| {
             matches!(
                 step.op,
@@ -360,7 +363,7 @@ fn past(run: &RunRecord) -> PastRun {
 }
 
 /// Returns an effect of a step that a rollback does not remove.
-fn stays(run: &RunRecord, step: &Step) -> Option<Outside> {
+fn stays(run: &RunRecord, step: &Step) -> Option<SanitizedText> {
     let record = run.step(&step.id)?;
     if record.outcome != Some(StepOutcome::Done) {
         return None;
@@ -376,8 +379,8 @@ fn stays(run: &RunRecord, step: &Step) -> Option<Outside> {
         }
         Op::CreateBranch {
             repository, branch, ..
-        } => format!("branch {} of {repository}", Outside::capped(branch, 100)),
+        } => format!("branch {} of {repository}", SanitizedText::capped(branch, 100)),
         _ => return None,
     };
-    Some(Outside::new(text))
+    Some(SanitizedText::new(text))
 }

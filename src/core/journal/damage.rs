@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use crate::config::file;
-use crate::domain::{Kind, Outside, Problem, count};
+use crate::domain::{Problem, ProblemKind, SanitizedText, count};
 
 /// Page size of the journal in bytes: SQLite's default.
 pub(super) const PAGE: u16 = 4096;
@@ -22,7 +22,7 @@ const FRAME_HEADER: u64 = 24;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Damage {
     /// SQLite found it.
-    Database(Outside),
+    Database(SanitizedText),
     /// The file ends within a page.
     Cut {
         /// Length of the file in bytes.
@@ -41,7 +41,7 @@ impl Damage {
         let damaged = matches!(code.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
             // The file ends where SQLite expects content.
             || code.extended_code == ffi::SQLITE_IOERR_SHORT_READ;
-        damaged.then(|| Self::Database(Outside::capped(error.to_string(), 200)))
+        damaged.then(|| Self::Database(SanitizedText::capped(error.to_string(), 200)))
     }
 
     /// Returns the damage that the length of the file at `path` shows.
@@ -65,13 +65,13 @@ impl Damage {
     }
 
     /// Returns the problem. At most `runs` runs can still be read, if known.
-    pub(super) fn problem(&self, place: &Outside, runs: Option<usize>) -> Problem {
+    pub(super) fn problem(&self, place: &SanitizedText, runs: Option<usize>) -> Problem {
         let rest = match runs {
             Some(0) => "; none of its runs can be read".to_owned(),
             Some(runs) => format!("; up to {} can still be read", count(runs, "run", "runs")),
             None => String::new(),
         };
-        let problem = Problem::new(Kind::Machine, format!("journal {place} is damaged{rest}"));
+        let problem = Problem::new(ProblemKind::Machine, format!("journal {place} is damaged{rest}"));
         let problem = match self {
             Self::Database(why) => problem.cause(why),
             Self::Cut { length, page } => problem.cause(format!(

@@ -15,7 +15,7 @@ use super::damage::{self, Damage};
 use super::schema;
 use super::store::{Journal, make_private, private_file};
 use crate::config::file as plain;
-use crate::domain::{Kind, NoSpace, Outside, Problem};
+use crate::domain::{NoSpace, Problem, ProblemKind, SanitizedText};
 
 /// Name of the database file under the state folder.
 pub(super) const FILE: &str = "journal.db";
@@ -67,34 +67,36 @@ impl From<std::io::Error> for Failure {
 
 impl Failure {
     fn problem(&self, path: &Path) -> Problem {
-        let place = Outside::new(path.display().to_string());
+        let place = SanitizedText::new(path.display().to_string());
         match self {
             Self::Newer { schema, version } => newer(&place, *schema, version.as_deref()),
             Self::Dangling => Problem::new(
-                Kind::Machine,
+                ProblemKind::Machine,
                 format!("journal {place} is a symbolic link to a file that does not exist"),
             )
             .hint("mount the file system of its target, or remove the link"),
             Self::Older { schema } => older(&place, *schema),
             Self::Damaged(found) => found.problem(&place, damage::readable_runs(path)),
             Self::Database(error) => unusable(&place, error),
-            Self::Files(error) => Problem::new(Kind::Machine, format!("cannot write the journal {place}"))
-                .because_of_file(error, &place, WRITABLE),
+            Self::Files(error) => {
+                Problem::new(ProblemKind::Machine, format!("cannot write the journal {place}"))
+                    .because_of_file(error, &place, WRITABLE)
+            }
         }
     }
 }
 
-fn newer(place: &Outside, schema: i64, version: Option<&str>) -> Problem {
+fn newer(place: &SanitizedText, schema: i64, version: Option<&str>) -> Problem {
     let known = schema::VERSION;
     let own = env!("CARGO_PKG_VERSION");
     // A build between two versions may have the number of this one.
     let version = version.filter(|version| *version != own);
     let by = version.map_or_else(
         || "a newer windlass".to_owned(),
-        |version| format!("windlass {}", Outside::capped(version, 40)),
+        |version| format!("windlass {}", SanitizedText::capped(version, 40)),
     );
     Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!(
             "journal {place} was written by {by} with schema {schema}: this windlass {own} supports \
             schemas up to {known}"
@@ -102,14 +104,14 @@ fn newer(place: &Outside, schema: i64, version: Option<&str>) -> Problem {
     )
     .hint(version.map_or_else(
         || format!("install a windlass that supports schema {schema}"),
-        |version| format!("install windlass {} or later", Outside::capped(version, 40)),
+        |version| format!("install windlass {} or later", SanitizedText::capped(version, 40)),
     ))
     .hint("or set WINDLASS_STATE_DIR to another directory to use a separate journal")
 }
 
-fn older(place: &Outside, schema: i64) -> Problem {
+fn older(place: &SanitizedText, schema: i64) -> Problem {
     Problem::new(
-        Kind::Machine,
+        ProblemKind::Machine,
         format!(
             "the journal {place} has the older schema {schema}, and is read only after an upgrade to {}",
             schema::VERSION
@@ -118,8 +120,8 @@ fn older(place: &Outside, schema: i64) -> Problem {
     .hint("make the directory writable: the next command upgrades the journal and keeps everything")
 }
 
-fn unusable(place: &Outside, error: &rusqlite::Error) -> Problem {
-    let problem = Problem::new(Kind::Machine, format!("cannot write the journal {place}"));
+fn unusable(place: &SanitizedText, error: &rusqlite::Error) -> Problem {
+    let problem = Problem::new(ProblemKind::Machine, format!("cannot write the journal {place}"));
     let hint = no_space(error).map(|space| space.hint(place, "run the same command again"));
     problem
         .because(error)
@@ -135,7 +137,7 @@ impl Journal {
     /// Opens or creates the journal under `folder` for `environment`, for reading and writing.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if a newer windlass wrote it, [`Kind::Machine`] if it is damaged or not writable.
+    /// [`ProblemKind::Refused`] if a newer windlass wrote it, [`ProblemKind::Machine`] if it is damaged or not writable.
     pub fn open(folder: &Path, environment: &str) -> Result<Self, Problem> {
         let path = folder.join(FILE);
         Self::for_writing(folder, &path, environment).map_err(|failure| failure.problem(&path))
@@ -179,9 +181,8 @@ impl Journal {
         };
         let connection = match reading {
             Some(connection) => connection,
-            None => {
-                Connection::open_in_memory().map_err(|error| unusable(&Outside::new("in memory"), &error))?
-            }
+            None => Connection::open_in_memory()
+                .map_err(|error| unusable(&SanitizedText::new("in memory"), &error))?,
         };
         Ok(Self::on(connection, folder, environment, Some(limit)))
     }
@@ -189,12 +190,15 @@ impl Journal {
     /// Opens an existing journal for reading; creates and changes nothing.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] if there is no file, otherwise as [`Journal::open`].
+    /// [`ProblemKind::NotFound`] if there is no file, otherwise as [`Journal::open`].
     pub fn open_existing(folder: &Path, environment: &str) -> Result<Self, Problem> {
         let path = folder.join(FILE);
-        let place = Outside::new(path.display().to_string());
+        let place = SanitizedText::new(path.display().to_string());
         if !path.exists() {
-            return Err(Problem::new(Kind::NotFound, format!("journal {place} not found")));
+            return Err(Problem::new(
+                ProblemKind::NotFound,
+                format!("journal {place} not found"),
+            ));
         }
         let opened = readable(&path).and_then(|connection| {
             refuse_newer(&connection)?;
@@ -202,7 +206,10 @@ impl Journal {
         });
         let connection = opened.map_err(|failure| failure.problem(&path))?;
         let limit = Limit {
-            problem: Problem::new(Kind::Machine, format!("journal {place} was opened read-only")),
+            problem: Problem::new(
+                ProblemKind::Machine,
+                format!("journal {place} was opened read-only"),
+            ),
             readable: true,
         };
         Ok(Self::on(connection, folder, environment, Some(limit)))
@@ -249,10 +256,10 @@ impl Journal {
         let found = if checked == "ok" {
             Damage::of_length(&path, &connection)
         } else {
-            Some(Damage::Database(Outside::capped(checked, 200)))
+            Some(Damage::Database(SanitizedText::capped(checked, 200)))
         };
         found.map_or(Ok(()), |found| {
-            let place = Outside::new(path.display().to_string());
+            let place = SanitizedText::new(path.display().to_string());
             Err(found.problem(&place, damage::readable_runs(&path)))
         })
     }
@@ -260,7 +267,7 @@ impl Journal {
     /// Returns the problem for a schema that another process upgraded while this one had the file
     /// open.
     pub(super) fn raised(&self, schema: i64, version: Option<&str>) -> Problem {
-        let place = Outside::new(self.folder.join(FILE).display().to_string());
+        let place = SanitizedText::new(self.folder.join(FILE).display().to_string());
         newer(&place, schema, version)
     }
 
@@ -391,11 +398,11 @@ fn lost_commits(journal: &Journal, path: &Path) -> Option<Problem> {
         .filter(|lost| *lost > 0 && name == identity)?;
     Some(
         Problem::new(
-            Kind::Machine,
+            ProblemKind::Machine,
             format!(
                 "the last {lost} changes are missing from journal {}: its -wal file was truncated or \
                 removed, or the journal was replaced by an older copy",
-                Outside::new(path.display().to_string())
+                SanitizedText::new(path.display().to_string())
             ),
         )
         .hint("compare windlass runs with windlass channels: runs may have done more than is recorded"),

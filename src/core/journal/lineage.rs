@@ -15,7 +15,7 @@ use sha2::Sha256;
 use super::store::{Journal, instant, stamp};
 use crate::config::file;
 use crate::domain::secret::{LineageRecord, Revocation};
-use crate::domain::{Fingerprint, Kind, Outside, Problem, SecretTarget, SessionId};
+use crate::domain::{Fingerprint, Problem, ProblemKind, SanitizedText, SecretTarget, SessionId};
 use crate::plan::rotate::revocations::REVOKE_STEP;
 
 /// Length of the key in bytes.
@@ -26,7 +26,7 @@ impl Journal {
     pub fn fingerprint(&self, value: &SecretString) -> Result<Fingerprint, Problem> {
         let key = self.lineage_key()?;
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|error| {
-            Problem::new(Kind::Internal, "the secret fingerprint key is invalid").because(&error)
+            Problem::new(ProblemKind::Internal, "the secret fingerprint key is invalid").because(&error)
         })?;
         mac.update(value.expose_secret().as_bytes());
         Ok(Fingerprint(hex::encode(&mac.finalize().into_bytes()[..16])))
@@ -35,9 +35,9 @@ impl Journal {
     fn lineage_key(&self) -> Result<Vec<u8>, Problem> {
         let path = self.folder().join("lineage.key");
         let broken = |error: std::io::Error| {
-            let shown = Outside::new(path.display().to_string());
+            let shown = SanitizedText::new(path.display().to_string());
             let text = format!("cannot use the secret fingerprint key {shown}");
-            Problem::new(Kind::Machine, text).because_of_file(
+            Problem::new(ProblemKind::Machine, text).because_of_file(
                 &error,
                 &shown,
                 "check that the state directory is writable, or move the file away to create a new key; \
@@ -170,7 +170,7 @@ impl Journal {
                     fingerprint: Fingerprint(fingerprint),
                     session: session.map(|session| SessionId::new(&session)),
                     expires_at: end.as_deref().and_then(instant),
-                    run: Outside::new(run),
+                    run: SanitizedText::new(run),
                     at,
                 }),
             })
@@ -233,7 +233,7 @@ mod tests {
             fingerprint: Fingerprint("f".to_owned()),
             session: Some(SessionId::new("s")),
             expires_at: None,
-            run: Outside::new("r"),
+            run: SanitizedText::new("r"),
             at: at(seconds + 1),
         };
         journal.record_lineage(&record(2)).unwrap();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::record::RunId;
 use super::store::make_private;
 use crate::config::file;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::plan::Subject;
 
 /// Longest name of a holder that is read, in bytes.
@@ -79,8 +79,8 @@ impl SubjectLocks {
     /// locked, the error names its holder and since when. `holder` is written to the file for that.
     pub fn take(folder: &Path, subjects: &[Subject], run: &RunId, holder: &str) -> Result<Self, Problem> {
         let broken = |error: std::io::Error| {
-            let shown = Outside::new(folder.display().to_string());
-            Problem::new(Kind::Machine, format!("cannot create locks in {shown}")).because_of_file(
+            let shown = SanitizedText::new(folder.display().to_string());
+            Problem::new(ProblemKind::Machine, format!("cannot create locks in {shown}")).because_of_file(
                 &error,
                 &shown,
                 "check that the state directory is writable",
@@ -100,11 +100,11 @@ impl SubjectLocks {
                 Err(std::fs::TryLockError::WouldBlock) => {
                     let mut text = String::new();
                     let who = match (&mut file).take(HOLDER).read_to_string(&mut text) {
-                        Ok(_) if !text.trim().is_empty() => Outside::capped(text.trim(), 200),
-                        _ => Outside::new("another windlass"),
+                        Ok(_) if !text.trim().is_empty() => SanitizedText::capped(text.trim(), 200),
+                        _ => SanitizedText::new("another windlass"),
                     };
                     return Err(
-                        Problem::new(Kind::Conflict, format!("{subject} is in use by {who}"))
+                        Problem::new(ProblemKind::Conflict, format!("{subject} is in use by {who}"))
                             .hint("wait until that run finishes; see 'windlass runs'"),
                     );
                 }
@@ -119,7 +119,7 @@ impl SubjectLocks {
         let file = file::open_to_lock(&run_file).map_err(broken)?;
         if file.try_lock().is_err() {
             return Err(
-                Problem::new(Kind::Conflict, format!("run {run} is already in progress"))
+                Problem::new(ProblemKind::Conflict, format!("run {run} is already in progress"))
                     .hint("wait until it finishes; see 'windlass runs'"),
             );
         }
@@ -145,7 +145,7 @@ mod tests {
         let held = SubjectLocks::take(folder.path(), &charms, &one, "ann@desk since 12:00 (run 7)").unwrap();
         assert!(is_running(folder.path(), &one));
         let problem = SubjectLocks::take(folder.path(), &charms[..1], &two, "bob").unwrap_err();
-        assert_eq!(problem.kind, Kind::Conflict);
+        assert_eq!(problem.kind, ProblemKind::Conflict);
         assert!(problem.to_string().contains("ann@desk since 12:00"), "{problem}");
         drop(held);
         assert!(!is_running(folder.path(), &one));
@@ -168,10 +168,10 @@ mod tests {
         assert!(!is_running(&folder, &run));
         assert_eq!(any_running(above.path()), None);
         let problem = SubjectLocks::take(&folder, &[], &run, "ann").unwrap_err();
-        assert_eq!(problem.kind, Kind::Machine, "{problem}");
+        assert_eq!(problem.kind, ProblemKind::Machine, "{problem}");
         pipe(&folder.join(format!("{}.lock", file_name(&charm))));
         let problem = SubjectLocks::take(&folder, &[charm], &run, "ann").unwrap_err();
-        assert_eq!(problem.kind, Kind::Machine);
+        assert_eq!(problem.kind, ProblemKind::Machine);
         assert!(
             problem
                 .causes

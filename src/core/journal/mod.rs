@@ -19,8 +19,8 @@ mod unfinished;
 pub use aside::SetAside;
 pub use lock::SubjectLocks;
 pub use record::{
-    Dispatched, EarlierAttempt, Made, Outcome, Released, ReleasedResource, RunId, RunRecord, StepOutcome,
-    StepRecord, Uploaded,
+    Dispatched, EarlierAttempt, Outcome, Released, ReleasedResource, RunId, RunRecord, StepOutcome,
+    StepOutput, StepRecord, Uploaded,
 };
 pub use store::Journal;
 pub use unfinished::{RunState, mark_replaced};

@@ -7,8 +7,8 @@ pub use crate::domain::RunId;
 use crate::domain::credential::TokenScope;
 use crate::domain::secret::{SealedOrganisation, SealedValue};
 use crate::domain::{
-    Base, Channel, CharmName, CharmRevision, CommitId, Digest, Fingerprint, Outside, Problem, ReleaseName,
-    ResourceName, ResourceRevision, SessionId,
+    Base, Channel, CharmName, CharmRevision, CommitId, Digest, Fingerprint, Problem, ReleaseName,
+    ResourceName, ResourceRevision, SanitizedText, SessionId,
 };
 use crate::plan::{Intent, Op, Plan, Step, StepId};
 
@@ -97,7 +97,7 @@ pub struct StepRecord {
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
     /// Results: the resource revision, the bytes sent and others.
-    pub made: Made,
+    pub made: StepOutput,
     /// Why it failed.
     pub problem: Option<Problem>,
 }
@@ -115,7 +115,7 @@ pub struct EarlierAttempt {
 
 /// Results of a step that later steps or the user need.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Made {
+pub struct StepOutput {
     /// The resource revision that holds the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_revision: Option<ResourceRevision>,
@@ -175,7 +175,7 @@ pub struct Made {
     pub dispatched: Option<Dispatched>,
     /// A note about the outcome to show to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<Outside>,
+    pub note: Option<SanitizedText>,
     /// Attempts before the last one, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<EarlierAttempt>,
@@ -187,7 +187,7 @@ pub struct Dispatched {
     /// GitHub's id of its newest run; 0 if it had none.
     pub newest: u64,
     /// Account that starts it; `None` if GitHub does not report it.
-    pub account: Option<Outside>,
+    pub account: Option<SanitizedText>,
     /// Time of the start.
     pub at: DateTime<Utc>,
 }
@@ -254,7 +254,7 @@ pub struct RunRecord {
     /// Its id.
     pub id: RunId,
     /// User and host that started it.
-    pub actor: Outside,
+    pub actor: SanitizedText,
     /// The plan as it was confirmed.
     pub plan: Plan,
     /// Outcome; `None` while it runs or if the process died.
@@ -364,7 +364,7 @@ impl RunRecord {
         let workspace = if self.plan.workspace == name {
             String::new()
         } else {
-            format!(" --workspace {}", Outside::new(&self.plan.workspace))
+            format!(" --workspace {}", SanitizedText::new(&self.plan.workspace))
         };
         let undo = if self.touched_channels() {
             "undo its channel releases"

@@ -15,9 +15,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::damage::Damage;
 use super::file::{self, Limit};
-use super::record::{Made, Outcome, RunId, RunRecord, StepOutcome, StepRecord};
+use super::record::{Outcome, RunId, RunRecord, StepOutcome, StepOutput, StepRecord};
 use super::{changes, schema, touched};
-use crate::domain::{Kind, Outside, Problem, ReleaseName};
+use crate::domain::{Problem, ProblemKind, ReleaseName, SanitizedText};
 use crate::plan::{Intent, Plan, RollbackIntent, RolledBack, StepId};
 
 /// The journal of one environment, limited to one workspace or not.
@@ -192,7 +192,7 @@ impl Journal {
     }
 
     /// Records the results of a running step so far.
-    pub fn step_made(&self, run: &RunId, step: &StepId, made: &Made) -> Result<(), Problem> {
+    pub fn step_made(&self, run: &RunId, step: &StepId, made: &StepOutput) -> Result<(), Problem> {
         let made = json(made)?;
         self.write_in(
             Some(run),
@@ -207,7 +207,7 @@ impl Journal {
         run: &RunId,
         step: &StepId,
         outcome: StepOutcome,
-        made: &Made,
+        made: &StepOutput,
         problem: Option<&Problem>,
         at: DateTime<Utc>,
     ) -> Result<(), Problem> {
@@ -271,7 +271,7 @@ impl Journal {
     /// Returns the problem for a failed statement that belongs to `run`, or to no run that the
     /// journal has.
     fn broken_in(&self, run: Option<&RunId>, error: &rusqlite::Error) -> Problem {
-        let place = Outside::new(self.folder.join(file::FILE).display().to_string());
+        let place = SanitizedText::new(self.folder.join(file::FILE).display().to_string());
         if let Some(found) = Damage::of(error) {
             return found.problem(&place, None);
         }
@@ -283,7 +283,7 @@ impl Journal {
             Some(space) => space.hint(&place, &then),
             None => format!("make the directory and its disk available, then {then}"),
         };
-        Problem::new(Kind::Machine, format!("cannot access the journal {place}"))
+        Problem::new(ProblemKind::Machine, format!("cannot access the journal {place}"))
             .because(error)
             .hint(hint)
     }
@@ -392,9 +392,12 @@ impl Journal {
             return Ok(None);
         };
         let plan: Plan = serde_json::from_str(&plan).map_err(|error| {
-            Problem::new(Kind::Machine, format!("cannot read run {id} from the journal"))
-                .because(&error)
-                .hint("it was written by another version of windlass")
+            Problem::new(
+                ProblemKind::Machine,
+                format!("cannot read run {id} from the journal"),
+            )
+            .because(&error)
+            .hint("it was written by another version of windlass")
         })?;
         let mut ordered = Vec::new();
         for step in &plan.steps {
@@ -403,7 +406,7 @@ impl Journal {
         let running = outcome.is_none() && super::lock::is_running(&self.locks(), id);
         Ok(Some(RunRecord {
             id: id.clone(),
-            actor: Outside::new(actor),
+            actor: SanitizedText::new(actor),
             outcome: outcome.as_deref().and_then(word),
             problem: problem.and_then(|text| serde_json::from_str(&text).ok()),
             started_at: instant(&started_at).unwrap_or_default(),
@@ -481,7 +484,7 @@ fn rolls_back(intent: &str) -> Option<RunId> {
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String, Problem> {
     serde_json::to_string(value)
-        .map_err(|error| Problem::new(Kind::Internal, "cannot serialise a record").because(&error))
+        .map_err(|error| Problem::new(ProblemKind::Internal, "cannot serialise a record").because(&error))
 }
 
 pub(super) fn stamp(at: DateTime<Utc>) -> String {

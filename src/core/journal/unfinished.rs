@@ -57,7 +57,7 @@ impl RunRecord {
 pub fn mark_replaced(runs: &mut [RunRecord], later: &RunRecord) {
     for run in runs {
         let is_later = (later.started_at, &later.id) > (run.started_at, &run.id);
-        if is_later && run.state().is_unfinished() && replaces(&later.plan, &run.plan) {
+        if is_later && run.state().is_unfinished() && replaces(later, run) {
             run.replaced_by = Some(later.id.clone());
         }
     }
@@ -78,7 +78,7 @@ impl RunRecord {
             Intent::Rollback(intent) => intent.of == RolledBack::Run(self.id.clone()),
             _ => false,
         };
-        if rolls_back || (!self.is_uncertain() && replaces(plan, &self.plan)) {
+        if rolls_back || (!self.is_uncertain() && retries(plan, &self.plan)) {
             return None;
         }
         let subjects = plan.subjects();
@@ -97,18 +97,42 @@ impl RunRecord {
     }
 }
 
-/// Returns true if `later`, the plan of a run that starts later, replaces `earlier`.
-fn replaces(later: &Plan, earlier: &Plan) -> bool {
-    later.workspace == earlier.workspace
-        && (repeats(&later.intent, &earlier.intent) || overtakes(later, earlier))
+/// Returns true if `later`, which started after `run`, replaces it: then nothing is left of `run` to
+/// resume. A retry with other options replaces a run only if it succeeded and covers it.
+fn replaces(later: &RunRecord, run: &RunRecord) -> bool {
+    if later.id == run.id || !retries(&later.plan, &run.plan) {
+        return false;
+    }
+    let subjects = later.plan.subjects();
+    let covers = || {
+        run.plan
+            .subjects()
+            .iter()
+            .all(|subject| subjects.contains(subject))
+    };
+    let succeeded = matches!(later.outcome, Some(Outcome::Done | Outcome::Partly));
+    repeats(&later.plan.intent, &run.plan.intent)
+        || overtakes(&later.plan, &run.plan)
+        || (succeeded && covers())
 }
 
-/// Returns true if a later run with the intent `later` leaves nothing to do for one with `earlier`.
-fn repeats(later: &Intent, earlier: &Intent) -> bool {
+/// Returns true if a run of `later` is another try of what `earlier` was for.
+fn retries(later: &Plan, earlier: &Plan) -> bool {
+    later.workspace == earlier.workspace
+        && (same_purpose(&later.intent, &earlier.intent) || overtakes(later, earlier))
+}
+
+/// Returns true if both intents are for the same: one release, or the same command.
+fn same_purpose(later: &Intent, earlier: &Intent) -> bool {
     match (later, earlier) {
         (Intent::Publish(later), Intent::Publish(earlier)) => later.release == earlier.release,
-        _ => later.takes_up(earlier) || later == earlier,
+        _ => repeats(later, earlier),
     }
+}
+
+/// Returns true if a later run with the intent `later` does all that one with `earlier` is for.
+fn repeats(later: &Intent, earlier: &Intent) -> bool {
+    later.takes_up(earlier) || later == earlier
 }
 
 /// Returns true if both rotate the same secret: the value that the earlier run sealed would
@@ -151,10 +175,7 @@ impl Journal {
 
     fn first_replacing(&self, run: &RunRecord, candidate: &Candidate) -> Result<Option<RunId>, Problem> {
         for id in &candidate.later {
-            if self
-                .read_run(id)?
-                .is_some_and(|later| replaces(&later.plan, &run.plan))
-            {
+            if self.read_run(id)?.is_some_and(|later| replaces(&later, run)) {
                 return Ok(Some(id.clone()));
             }
         }
@@ -236,7 +257,7 @@ impl Journal {
                     );
                     if (&started_at, &id) > (&candidate.started_at, &candidate.id.0)
                         && workspace == candidate.workspace
-                        && (both_rotate || repeats(&intent, &candidate.intent))
+                        && (both_rotate || same_purpose(&intent, &candidate.intent))
                     {
                         candidate.later.push(RunId(id.clone()));
                     }
@@ -280,13 +301,13 @@ fn waiting(workspace: &str, runs: &[RunRecord]) -> Vec<WaitingRun> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Outside, RunId};
+    use crate::domain::{RunId, SanitizedText};
     use crate::plan::{Plan, PublishIntent};
 
     fn run(id: &str, intent: Intent, outcome: Option<Outcome>) -> RunRecord {
         RunRecord {
             id: RunId(id.to_owned()),
-            actor: Outside::new("a"),
+            actor: SanitizedText::new("a"),
             plan: Plan::new("legend", "w", String::new(), intent, Vec::new(), "yes".to_owned()),
             outcome,
             started_at: chrono::DateTime::UNIX_EPOCH,
@@ -373,7 +394,7 @@ mod tests {
             id: crate::plan::StepId("s".to_owned()),
             outcome,
             attempts: 1,
-            made: crate::journal::Made::default(),
+            made: crate::journal::StepOutput::default(),
             problem: None,
             started_at: None,
             finished_at: None,
@@ -422,7 +443,7 @@ mod tests {
             assert_eq!(run.blocks(&back("r")), None);
             assert!(run.blocks(&back("other")).is_some());
             let mut skipped = release("a");
-            skipped.steps[0].skip_reason = Some(Outside::new("already released"));
+            skipped.steps[0].skip_reason = Some(SanitizedText::new("already released"));
             assert_eq!(run.blocks(&skipped), None);
         }
     }
@@ -431,15 +452,39 @@ mod tests {
     fn a_later_run_of_the_same_intent_or_a_rollback_leaves_nothing_to_resume() {
         let failed = || publish("a", "2024-05-01", Some(Outcome::Failed));
         let later = publish("b", "2024-05-01", Some(Outcome::Done));
-        assert!(replaces(&later.plan, &failed().plan));
+        assert!(replaces(&later, &failed()));
         let other = publish("b", "2024-06-01", Some(Outcome::Done));
-        assert!(!replaces(&other.plan, &failed().plan));
+        assert!(!replaces(&other, &failed()));
         let mut elsewhere = later.clone();
         elsewhere.plan.workspace = "other".to_owned();
-        assert!(!replaces(&elsewhere.plan, &failed().plan));
+        assert!(!replaces(&elsewhere, &failed()));
         let mut back = failed();
         back.rolled_back_by = Some(RunId("b".to_owned()));
         assert_eq!(back.state(), RunState::RolledBack(RunId("b".to_owned())));
+    }
+
+    #[test]
+    fn a_retry_with_other_options_replaces_a_run_only_if_it_succeeded_and_covers_it() {
+        let first = with_step(publish("a", "2024-05-01", Some(Outcome::Failed)), None);
+        let retry = |outcome, charm: &str| {
+            let mut run = publish("b", "2024-05-01", Some(outcome));
+            if let Intent::Publish(intent) = &mut run.plan.intent {
+                intent.charms = [charm.parse().unwrap()].into();
+            }
+            run.plan.steps = release(charm).steps;
+            run
+        };
+        assert!(replaces(&retry(Outcome::Done, "a"), &first));
+        assert!(
+            !replaces(&retry(Outcome::Failed, "a"), &first),
+            "it changed nothing"
+        );
+        assert!(
+            !replaces(&retry(Outcome::Done, "b"), &first),
+            "it is for another charm"
+        );
+        let again = publish("b", "2024-05-01", Some(Outcome::Failed));
+        assert!(replaces(&again, &first), "the same intent continues it");
     }
 
     #[test]
@@ -447,8 +492,8 @@ mod tests {
         let failed = rotation("a", "o/r:T", Some(Outcome::Failed));
         let same = rotation("b", "o/r:T", Some(Outcome::Cancelled));
         let other = rotation("b", "o/r:U", Some(Outcome::Done));
-        assert!(replaces(&same.plan, &failed.plan));
-        assert!(!replaces(&other.plan, &failed.plan));
+        assert!(replaces(&same, &failed));
+        assert!(!replaces(&other, &failed));
     }
 
     #[test]

@@ -213,7 +213,7 @@ fn keep(path: &Path, bytes: &[u8]) {
 mod tests {
     use super::*;
     use crate::domain::charm::CharmFacts;
-    use crate::domain::{Kind, Observed, Problem};
+    use crate::domain::{Observed, Problem, ProblemKind};
 
     fn cache(folder: &Path) -> Cache {
         Cache::new(Some(folder.to_owned()), scope("a"))
@@ -273,7 +273,7 @@ mod tests {
     }
 
     fn failed() -> Problem {
-        Problem::new(Kind::Credentials, "the token has expired")
+        Problem::new(ProblemKind::Credentials, "the token has expired")
     }
 
     #[test]

@@ -17,8 +17,9 @@ use super::{Observer, images, sources};
 use crate::domain::detail::PlatformDetail;
 use crate::domain::image::Platform;
 use crate::domain::{
-    Channel, CharmName, ContentFacts, Cut, Digest, ImageDetail, ImageFacts, ImageSource, IndexDigest, Kind,
-    ManifestDigest, Observed, Origin, Problem, Repository, ResourceName, Snapshot, SourceUpdate, Target,
+    Channel, CharmName, ContentFacts, Cut, Digest, ImageDetail, ImageFacts, ImageSource, IndexDigest,
+    ManifestDigest, Observed, Origin, Problem, ProblemKind, Repository, ResourceName, Snapshot, SourceUpdate,
+    Target,
 };
 use crate::plan::{Content, CopyIntent, UploadIntent, upload};
 use crate::services::packing::PackProgress;
@@ -143,7 +144,7 @@ impl Observer {
                 let image = self.image(&source, &[], &registries, &repository, None, hear);
                 Ok(image.await?.0)
             }
-            Content::File { .. } => Err(Problem::new(Kind::Internal, "not an image")),
+            Content::File { .. } => Err(Problem::new(ProblemKind::Internal, "not an image")),
         }
     }
 

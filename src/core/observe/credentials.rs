@@ -15,7 +15,8 @@ use crate::config::workspace::{Token, TokenKind};
 use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom};
 use crate::domain::secret::{OrganisationSecrets, SealedRotation, SessionFacts};
 use crate::domain::{
-    GitHubRepository, Observed, Outside, Problem, SecretName, SecretTarget, Snapshot, Source, SourceUpdate,
+    GitHubRepository, Observed, Problem, SanitizedText, SecretName, SecretTarget, Snapshot, Source,
+    SourceUpdate,
 };
 use crate::journal::{Journal, RunRecord};
 use crate::plan::{Intent, Op, RotateIntent, rotate};
@@ -285,7 +286,7 @@ fn sealed(journal: &Journal, workspace: &str, intent: &Intent) -> Option<SealedR
     let run = journal.unfinished(workspace, intent).ok()??;
     let made = seals(&run)?;
     Some(SealedRotation {
-        run: Outside::new(run.id.to_string()),
+        run: SanitizedText::new(run.id.to_string()),
         session: made.session.clone(),
         fingerprint: made.fingerprint.clone()?,
         expires_at: made.expires_at,
@@ -302,7 +303,7 @@ fn sealed(journal: &Journal, workspace: &str, intent: &Intent) -> Option<SealedR
     })
 }
 
-pub(super) fn seals(run: &RunRecord) -> Option<&crate::journal::Made> {
+pub(super) fn seals(run: &RunRecord) -> Option<&crate::journal::StepOutput> {
     let step = run.step_doing(|op| matches!(op, Op::SealSecrets { .. }))?;
     Some(&step.made).filter(|made| !made.sealed.is_empty() || !made.sealed_organisation.is_empty())
 }

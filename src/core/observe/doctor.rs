@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use url::Url;
 
 use super::{Observer, images, sources};
-use crate::domain::{GitHubRepository, Kind, Observed, Outside, Problem, Snapshot};
+use crate::domain::{GitHubRepository, Observed, Problem, ProblemKind, SanitizedText, Snapshot};
 use crate::journal::{Journal, Outcome, RunRecord};
 use crate::plan::doctor::{
     Examination, JournalFault, KeyringStanding, LoginProof, OpenRun, Reach, Requests, StateFolder, Workflows,
@@ -130,7 +130,7 @@ impl Observer {
         for registry in registries {
             match endpoints.registry(&registry).and_then(|url| {
                 url.join("/v2/").map_err(|error| {
-                    Problem::new(Kind::Config, format!("cannot connect to {url}")).because(&error)
+                    Problem::new(ProblemKind::Config, format!("cannot connect to {url}")).because(&error)
                 })
             }) {
                 Ok(url) => doors.push((registry, url)),
@@ -218,7 +218,7 @@ impl Observer {
     }
 }
 
-fn proof(login: RegistryLogin, answer: Option<Result<Vec<Outside>, Problem>>) -> LoginProof {
+fn proof(login: RegistryLogin, answer: Option<Result<Vec<SanitizedText>, Problem>>) -> LoginProof {
     LoginProof {
         registry: login.registry,
         user: login.user,
@@ -243,17 +243,17 @@ fn fault(journal: &Journal) -> Option<JournalFault> {
 
 fn open_run(run: &RunRecord) -> OpenRun {
     OpenRun {
-        id: Outside::new(run.id.to_string()),
-        title: Outside::new(&run.plan.title),
+        id: SanitizedText::new(run.id.to_string()),
+        title: SanitizedText::new(&run.plan.title),
         outcome: run.outcome.map(Outcome::as_str),
         ways_on: run.ways_on(),
     }
 }
 
 fn folder(path: &Path) -> StateFolder {
-    let shown = Outside::new(path.display().to_string());
+    let shown = SanitizedText::new(path.display().to_string());
     let unwritable = |error: std::io::Error| {
-        Problem::new(Kind::Machine, format!("cannot write {shown}")).because_of_file(
+        Problem::new(ProblemKind::Machine, format!("cannot write {shown}")).because_of_file(
             &error,
             &shown,
             "give yourself the right to write there, or name another folder with WINDLASS_STATE_DIR",

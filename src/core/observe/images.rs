@@ -15,8 +15,8 @@ use crate::domain::charm::{ChannelRow, ImageBehind};
 use crate::domain::snapshot::{MissingBytes, PullQuota};
 use crate::domain::tags::TagList;
 use crate::domain::{
-    Channel, CharmName, ImageDetail, Kind, Observed, Problem, Reference, Release, Repository, ResolvedImage,
-    ResourceName, ResourceRevision, Snapshot, SourceUpdate, Target,
+    Channel, CharmName, ImageDetail, Observed, Problem, ProblemKind, Reference, Release, Repository,
+    ResolvedImage, ResourceName, ResourceRevision, Snapshot, SourceUpdate, Target,
 };
 use crate::plan::PublishIntent;
 use crate::plan::evidence::{releases_of, same_image};
@@ -148,12 +148,11 @@ impl Observer {
     /// Reads the tags that the registry lists for `repository`.
     ///
     /// # Errors
-    /// [`Kind::Refused`] offline, and the refusals of the registry.
+    /// [`ProblemKind::Refused`] offline, and the refusals of the registry.
     pub async fn tags(&self, repository: &Repository) -> Result<TagList, Problem> {
         if self.offline {
-            return Err(
-                Problem::new(Kind::Refused, "offline: tags are not read").hint("start without --offline")
-            );
+            return Err(Problem::new(ProblemKind::Refused, "offline: tags are not read")
+                .hint("start without --offline"));
         }
         self.services.registries.tags(repository).await
     }
@@ -168,12 +167,13 @@ impl Observer {
     ) -> Result<ImageDetail, Problem> {
         let facts = snapshot.charms.get(charm).and_then(|facts| facts.value.as_ref());
         let id = facts.map(|facts| facts.id.as_str()).ok_or_else(|| {
-            Problem::new(Kind::NotFound, format!("{charm} has not been read yet")).hint("refresh it first")
+            Problem::new(ProblemKind::NotFound, format!("{charm} has not been read yet"))
+                .hint("refresh it first")
         })?;
         let reference = descriptor(self, id, charm, resource, revision).await?;
         if reference.repository.registry != CANONICAL {
             return Err(Problem::new(
-                Kind::Invalid,
+                ProblemKind::Invalid,
                 format!(
                     "revision {} of {resource} refers to an image in {}",
                     revision.0, reference.repository.registry
@@ -212,7 +212,7 @@ async fn one_behind(
     let reference = descriptor(observer, id, charm, resource, revision).await?;
     let Target::Digest(digest) = reference.target else {
         return Err(Problem::new(
-            Kind::Internal,
+            ProblemKind::Internal,
             "stored a descriptor without a digest",
         ));
     };
@@ -362,7 +362,8 @@ pub async fn identify(
                 .buffer_unordered(AT_ONCE)
                 .collect()
                 .await;
-            let silent = |problem: &Problem| matches!(problem.kind, Kind::Network | Kind::RateLimited);
+            let silent =
+                |problem: &Problem| matches!(problem.kind, ProblemKind::Network | ProblemKind::RateLimited);
             let down = found
                 .iter()
                 .any(|(_, seen)| seen.problem.as_ref().is_some_and(silent));

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::Observer;
 use super::credentials::seals;
 use crate::domain::secret::SessionFacts;
-use crate::domain::{Observed, Outside, SessionId, Snapshot};
+use crate::domain::{Observed, SanitizedText, SessionId, Snapshot};
 use crate::journal::{RunRecord, StepOutcome};
 use crate::plan::credentials::status::{is_live, revoked_at};
 use crate::plan::{Intent, Op};
@@ -63,7 +63,7 @@ impl Observer {
 
 /// Returns the id of the run that made `session`, taken from its description.
 fn run_of(session: &SessionFacts) -> Option<&str> {
-    let described = session.description.as_ref().map_or("", Outside::as_str);
+    let described = session.description.as_ref().map_or("", SanitizedText::as_str);
     let (_, run) = described.strip_prefix(MADE_BY)?.split_once(' ')?;
     Some(run)
 }

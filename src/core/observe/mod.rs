@@ -27,7 +27,7 @@ use crate::config::Workspace;
 use crate::config::workspace::{Bundle, BundleMode};
 use crate::domain::{ChannelChange, CharmName, Observed, PastRun, Snapshot, Source, SourceUpdate};
 use crate::journal::Journal;
-use crate::plan::intent::Part;
+use crate::plan::intent::SkipPart;
 use crate::plan::{Changed, PromoteIntent, PublishIntent, RollbackIntent, RolledBack, promote};
 use crate::services::{Services, scope_of};
 use cache::Cache;
@@ -453,7 +453,7 @@ impl<'a> Scope<'a> {
 
 /// Returns true if a publish writes to the bundle's repository or releases a bundle.
 fn marks(intent: &PublishIntent) -> bool {
-    ![Part::Branch, Part::Bundle]
+    ![SkipPart::Branch, SkipPart::Bundle]
         .iter()
         .all(|part| intent.without.contains(part))
 }

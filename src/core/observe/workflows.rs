@@ -8,7 +8,7 @@ use chrono::Utc;
 
 use super::{Observer, sources};
 use crate::domain::workflow::{JobLog, RepositoryWorkflows, WorkflowRun};
-use crate::domain::{GitHubRepository, Kind, Observed, Outside, Problem, Snapshot};
+use crate::domain::{GitHubRepository, Observed, Problem, ProblemKind, SanitizedText, Snapshot};
 use crate::plan::{WorkflowAction, WorkflowIntent};
 
 /// Time between two reads of a run: young runs change often.
@@ -79,7 +79,7 @@ impl Observer {
         let (mut found, states, mut runs) = (files?, states?, runs?);
         for file in &mut found.files {
             let state = states.iter().find(|(path, _)| *path == file.path);
-            file.state = state.map(|(_, state)| Outside::new(state));
+            file.state = state.map(|(_, state)| SanitizedText::new(state));
         }
         match named {
             Ok(Some(named)) => {
@@ -89,7 +89,7 @@ impl Observer {
             }
             // The planner reports a run that does not exist.
             Ok(None) => {}
-            Err(problem) if problem.kind == Kind::NotFound => {}
+            Err(problem) if problem.kind == ProblemKind::NotFound => {}
             Err(problem) => return Err(problem),
         }
         Ok(RepositoryWorkflows {
@@ -103,12 +103,11 @@ impl Observer {
     /// Reads the log of a job that has ended.
     ///
     /// # Errors
-    /// [`Kind::Refused`] offline, and the refusals of GitHub.
+    /// [`ProblemKind::Refused`] offline, and the refusals of GitHub.
     pub async fn job_log(&self, repository: &GitHubRepository, job: u64) -> Result<JobLog, Problem> {
         if self.offline {
-            return Err(
-                Problem::new(Kind::Refused, "offline: logs are not read").hint("start without --offline")
-            );
+            return Err(Problem::new(ProblemKind::Refused, "offline: logs are not read")
+                .hint("start without --offline"));
         }
         self.services.github.job_log(repository, job).await
     }
@@ -138,7 +137,10 @@ impl Observer {
                     last = Some(seen);
                 }
                 Err(problem) => {
-                    let fleeting = matches!(problem.kind, Kind::Network | Kind::Service | Kind::RateLimited);
+                    let fleeting = matches!(
+                        problem.kind,
+                        ProblemKind::Network | ProblemKind::Service | ProblemKind::RateLimited
+                    );
                     blind += 1;
                     if !fleeting || blind >= BLIND {
                         return Err(problem);
@@ -151,7 +153,7 @@ impl Observer {
             }
             if age >= limit {
                 return Err(Problem::new(
-                    Kind::Network,
+                    ProblemKind::Network,
                     format!("timed out waiting for run {run} of {repository}"),
                 ));
             }
@@ -166,7 +168,7 @@ impl Observer {
             job.log_tail = match github.log_tail(repository, job.id).await {
                 Ok(tail) => tail,
                 // The run is reported nevertheless.
-                Err(problem) => vec![Outside::new(problem.to_string())],
+                Err(problem) => vec![SanitizedText::new(problem.to_string())],
             };
         }
         Ok(seen)

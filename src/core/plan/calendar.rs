@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::credentials::{Credential, CredentialRole, secrets_in_words};
-use crate::domain::Outside;
+use crate::domain::SanitizedText;
 
 /// Maximum length of a line in octets, without the line break.
 const LINE: usize = 75;
@@ -103,7 +103,7 @@ fn uid(credential: &Credential) -> String {
         CredentialRole::MaybeInSecrets(_) => "Charmhub sessions",
         CredentialRole::Own | CredentialRole::Login => facts.source.as_str(),
     };
-    let account = facts.account.as_ref().map_or("", Outside::as_str);
+    let account = facts.account.as_ref().map_or("", SanitizedText::as_str);
     // Sessions of one machine have the same description.
     let name = match (&credential.role, &facts.session) {
         (CredentialRole::MaybeInSecrets(_), Some(session)) => session.as_str(),

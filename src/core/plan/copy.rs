@@ -4,7 +4,7 @@
 //! the tag moves.
 
 use crate::config::Workspace;
-use crate::domain::{ContentFacts, Kind, Outside, Problem, Snapshot, Target};
+use crate::domain::{ContentFacts, Problem, ProblemKind, SanitizedText, Snapshot, Target};
 
 use super::upload::found;
 use super::{Assumption, CopyIntent, Intent, Op, Plan, State, Step, StepId, Undo};
@@ -13,7 +13,7 @@ use super::{Assumption, CopyIntent, Intent, Op, Plan, State, Step, StepId, Undo}
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> Result<Plan, Problem> {
     let ContentFacts::Image(image) = found(snapshot)? else {
         return Err(Problem::new(
-            Kind::Internal,
+            ProblemKind::Internal,
             "the image that was read is not the image of this \
             copy",
         ));
@@ -25,7 +25,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
         Target::Digest(wanted) if *wanted == digest => intent.destination.beside.clone(),
         Target::Digest(wanted) => {
             return Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!(
                     "{} is not the image that {} names",
                     intent.source, intent.destination
@@ -36,13 +36,13 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
         }
     };
     image.detail.check_layers()?;
-    let mut warnings: Vec<Outside> = image.remark().into_iter().collect();
+    let mut warnings: Vec<SanitizedText> = image.remark().into_iter().collect();
     warnings.extend(image.detail.remarks());
     let tag_stands = tag.is_none() || image.tagged == Some(digest);
     if let (Some(tag), Some(now)) = (&tag, image.tagged)
         && now != digest
     {
-        warnings.push(Outside::new(format!(
+        warnings.push(SanitizedText::new(format!(
             "{repository}:{tag} currently names {now}; the copy moves the tag"
         )));
     }
@@ -70,7 +70,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
     let step = Step {
         id: id.clone(),
         kind: op.kind().to_owned(),
-        target: Outside::new(intent.destination.to_string()),
+        target: SanitizedText::new(intent.destination.to_string()),
         before,
         after: State::text(match image.attachments_missing {
             0 => digest.to_string(),
@@ -78,7 +78,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
         }),
         bytes: Some(image.bytes_missing),
         skip_reason: (image.there && tag_stands && image.attachments_missing == 0)
-            .then(|| Outside::new("the destination already has it")),
+            .then(|| SanitizedText::new("the destination already has it")),
         undo,
         optional: false,
         op,
@@ -93,13 +93,13 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
     );
     plan.assumptions = vec![
         Assumption {
-            what: Outside::new(intent.source.to_string()),
-            value: Outside::new(digest.to_string()),
+            what: SanitizedText::new(intent.source.to_string()),
+            value: SanitizedText::new(digest.to_string()),
             step: Some(id.clone()),
         },
         Assumption {
-            what: Outside::new(intent.destination.to_string()),
-            value: Outside::new(
+            what: SanitizedText::new(intent.destination.to_string()),
+            value: SanitizedText::new(
                 image
                     .tagged
                     .map_or_else(|| "absent".to_owned(), |digest| digest.to_string()),

@@ -17,8 +17,8 @@ use crate::config::Workspace;
 use crate::config::workspace::{Token, TokenKind};
 use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom, in_days};
 use crate::domain::secret::LineageRecord;
-use crate::domain::snapshot::Standing;
-use crate::domain::{Kind, Observed, Outside, Problem, SecretTarget, SessionId, Snapshot};
+use crate::domain::snapshot::SourceStatus;
+use crate::domain::{Observed, Problem, ProblemKind, SanitizedText, SecretTarget, SessionId, Snapshot};
 use status::revoked_at;
 pub use status::{SecretLocation, SecretStatus, lineage, status};
 
@@ -77,7 +77,7 @@ pub struct Credential {
     /// Time of its revocation.
     pub revoked_at: Option<DateTime<Utc>>,
     /// Problems of the credential, worst first.
-    pub problems: Vec<Outside>,
+    pub problems: Vec<SanitizedText>,
 }
 
 impl Credential {
@@ -99,7 +99,8 @@ pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
         let facts = snapshot.store_token.clone();
         dated(
             snapshot,
-            facts.unwrap_or_else(|| bare_facts("Charmhub token".into(), "charmhub", Outside::default())),
+            facts
+                .unwrap_or_else(|| bare_facts("Charmhub token".into(), "charmhub", SanitizedText::default())),
         )
     });
     all.extend(store);
@@ -113,7 +114,7 @@ pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
                 expires_from: known.expires_from,
                 ..bare(known.source.clone())
             },
-            None => bare(Outside::default()),
+            None => bare(SanitizedText::default()),
         }
     }));
     let targets: Vec<(SecretTarget, SecretStatus)> = targets(workspace, snapshot)
@@ -135,9 +136,9 @@ pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct NextExpiry {
     /// Name of the credential.
-    pub name: Outside,
+    pub name: SanitizedText,
     /// Where it is stored, or may be.
-    pub source: Outside,
+    pub source: SanitizedText,
     /// Time of expiry.
     pub expires_at: DateTime<Utc>,
     /// Whole days until the expiry.
@@ -152,7 +153,7 @@ pub fn next_expiry(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
         .iter()
         .filter_map(|credential| credential.facts.session.as_ref())
         .collect();
-    let next = |name: &Outside, source: Outside, expires_at: DateTime<Utc>| NextExpiry {
+    let next = |name: &SanitizedText, source: SanitizedText, expires_at: DateTime<Utc>| NextExpiry {
         name: name.clone(),
         source,
         expires_at,
@@ -193,7 +194,7 @@ fn own(
 ) -> Option<Credential> {
     // If the credential is refused now, it may be another one than was read before.
     let now_it_is = seen.problem.as_ref().map(|problem| problem.kind);
-    let refused = now_it_is == Some(Kind::Credentials);
+    let refused = now_it_is == Some(ProblemKind::Credentials);
     let judged = |facts: CredentialFacts| {
         let session = facts.session.as_ref();
         let revoked = session.and_then(|session| revoked_at(snapshot, session));
@@ -201,9 +202,9 @@ fn own(
     };
     match (&seen.value, seen.standing()) {
         // The same holds if no credential is set any more.
-        _ if now_it_is == Some(Kind::NotFound) => None,
+        _ if now_it_is == Some(ProblemKind::NotFound) => None,
         (Some(facts), _) if !refused => Some(judged(facts.clone())),
-        (None, Standing::NotAsked | Standing::Absent) => None,
+        (None, SourceStatus::NotAsked | SourceStatus::Absent) => None,
         _ => Some(judged(otherwise())),
     }
 }
@@ -230,7 +231,7 @@ fn dated(snapshot: &Snapshot, mut facts: CredentialFacts) -> CredentialFacts {
 }
 
 /// Returns the facts of a credential of which nothing else is known.
-fn bare_facts(name: Outside, kind: &str, source: Outside) -> CredentialFacts {
+fn bare_facts(name: SanitizedText, kind: &str, source: SanitizedText) -> CredentialFacts {
     CredentialFacts {
         name,
         kind: kind.into(),
@@ -262,9 +263,9 @@ fn judged(
         revoked_at,
         problems: Vec::new(),
     };
-    let mut problems: Vec<Outside> = problem.iter().map(|problem| problem.summary.clone()).collect();
-    problems.extend(expiry_problem(&credential, now).map(Outside::from));
-    problems.extend(wrapped(&credential.facts).map(Outside::from));
+    let mut problems: Vec<SanitizedText> = problem.iter().map(|problem| problem.summary.clone()).collect();
+    problems.extend(expiry_problem(&credential, now).map(SanitizedText::from));
+    problems.extend(wrapped(&credential.facts).map(SanitizedText::from));
     credential.problems = problems;
     credential
 }

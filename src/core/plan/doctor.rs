@@ -24,12 +24,12 @@ use crate::config::Workspace;
 use crate::config::workspace::TokenKind;
 use crate::domain::credential::{CredentialFacts, in_days};
 use crate::domain::workflow::WorkflowFile;
-use crate::domain::{GitHubRepository, Hint, Observed, Outside, Problem, Snapshot};
+use crate::domain::{GitHubRepository, Hint, Observed, Problem, SanitizedText, Snapshot};
 
 /// Result of a check, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum CheckStatus {
     /// No action needed.
     Ok,
     /// It works, but not for long or not as intended.
@@ -38,7 +38,7 @@ pub enum Standing {
     Failed,
 }
 
-impl Standing {
+impl CheckStatus {
     /// Returns the name used in JSON and on the screen.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -53,20 +53,20 @@ impl Standing {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// Stable name: topic and subject.
-    pub name: Outside,
+    pub name: SanitizedText,
     /// Result.
-    pub standing: Standing,
+    pub standing: CheckStatus,
     /// Description of the result.
-    pub text: Outside,
+    pub text: SanitizedText,
     /// Remedy, if one is needed.
-    pub remedy: Option<Outside>,
+    pub remedy: Option<SanitizedText>,
 }
 
 impl Check {
     fn ok(name: impl AsRef<str>, text: impl AsRef<str>) -> Self {
         Self {
             name: name.into(),
-            standing: Standing::Ok,
+            standing: CheckStatus::Ok,
             text: text.into(),
             remedy: None,
         }
@@ -74,7 +74,7 @@ impl Check {
 
     fn bad(
         name: impl AsRef<str>,
-        standing: Standing,
+        standing: CheckStatus,
         text: impl AsRef<str>,
         remedy: impl AsRef<str>,
     ) -> Self {
@@ -86,7 +86,7 @@ impl Check {
         }
     }
 
-    fn problem(name: impl AsRef<str>, standing: Standing, problem: &Problem) -> Self {
+    fn problem(name: impl AsRef<str>, standing: CheckStatus, problem: &Problem) -> Self {
         Self {
             name: name.into(),
             standing,
@@ -106,9 +106,9 @@ impl Check {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
     /// Name of the service.
-    pub service: Outside,
+    pub service: SanitizedText,
     /// Host of the service.
-    pub host: Outside,
+    pub host: SanitizedText,
     /// The HTTP status of the response (any status), or why there was none; `None` if no request
     /// was sent.
     pub answer: Option<Result<u16, Problem>>,
@@ -122,7 +122,7 @@ pub enum KeyringStanding {
     /// Available but locked.
     Locked,
     /// Not available, with the reason.
-    Absent(Outside),
+    Absent(SanitizedText),
     /// Not used here.
     #[default]
     NotAsked,
@@ -152,7 +152,7 @@ pub struct Workflows {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateFolder {
     /// Path of the folder.
-    pub path: Outside,
+    pub path: SanitizedText,
     /// True if no other user can read it.
     pub private: bool,
     /// Why it is not writable, with the remedy.
@@ -163,9 +163,9 @@ pub struct StateFolder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenRun {
     /// Id of the run.
-    pub id: Outside,
+    pub id: SanitizedText,
     /// Title of the run.
-    pub title: Outside,
+    pub title: SanitizedText,
     /// Outcome, as in the journal; `None` if its process died.
     pub outcome: Option<&'static str>,
     /// The commands that resume it or roll it back.
@@ -264,7 +264,7 @@ fn seen_at<T>(source: &Observed<T>, snapshot: &Snapshot) -> DateTime<Utc> {
 
 /// Returns true if the source was never read and no service may be contacted.
 fn never_seen<T>(source: &Observed<T>, seen: &Examination) -> bool {
-    seen.offline && source.standing() == crate::domain::snapshot::Standing::NotAsked
+    seen.offline && source.standing() == crate::domain::snapshot::SourceStatus::NotAsked
 }
 
 /// Describes that a credential is accepted.
@@ -282,10 +282,12 @@ fn end(name: &str, facts: &CredentialFacts, now: DateTime<Utc>, remedy: &str) ->
     match alarm(facts.expires_at, now) {
         Alarm::None if facts.expires_at.is_none() => Check::ok(name, "expiry unknown"),
         Alarm::None => Check::ok(name, format!("expires {day}, {}", in_days(days))),
-        Alarm::Over | Alarm::Revoked => Check::bad(name, Standing::Failed, format!("expired {day}"), remedy),
+        Alarm::Over | Alarm::Revoked => {
+            Check::bad(name, CheckStatus::Failed, format!("expired {day}"), remedy)
+        }
         _ => Check::bad(
             name,
-            Standing::Warning,
+            CheckStatus::Warning,
             format!("expires {day}, {}", in_days(days)),
             remedy,
         ),
@@ -309,7 +311,7 @@ fn store_token(
     let facts = match snapshot.credential.need("the Charmhub token") {
         Ok(facts) => facts,
         Err(problem) => {
-            let mut check = Check::problem(name, Standing::Failed, &problem);
+            let mut check = Check::problem(name, CheckStatus::Failed, &problem);
             check.remedy.get_or_insert_with(|| LOGIN.into());
             all.push(check);
             return;
@@ -318,7 +320,7 @@ fn store_token(
     let who = facts
         .account
         .as_ref()
-        .map_or("an unnamed account", Outside::as_str);
+        .map_or("an unnamed account", SanitizedText::as_str);
     all.push(Check::ok(
         name,
         format!("{} as {who}, from {}", accepted(seen), facts.source),
@@ -327,7 +329,7 @@ fn store_token(
     if let (Some(text), Some(command)) = (wrapped(facts), &facts.rewrite) {
         all.push(Check::bad(
             "charmhub-token-form",
-            Standing::Warning,
+            CheckStatus::Warning,
             text,
             command.as_str(),
         ));
@@ -371,7 +373,7 @@ fn store_token(
     } else {
         Check::bad(
             "charmhub-permissions",
-            Standing::Failed,
+            CheckStatus::Failed,
             format!("does not cover {}", lacks.join(", ")),
             "windlass login",
         )
@@ -393,12 +395,12 @@ fn github_token(
         all.push(not_asked(name));
         return;
     }
-    if seen.standing() == crate::domain::snapshot::Standing::Absent {
+    if seen.standing() == crate::domain::snapshot::SourceStatus::Absent {
         let (standing, text) = if workspace.tokens.is_empty() {
-            (Standing::Ok, "not set, and not needed here")
+            (CheckStatus::Ok, "not set, and not needed here")
         } else {
             (
-                Standing::Warning,
+                CheckStatus::Warning,
                 "not set: secrets can be neither read nor rotated",
             )
         };
@@ -406,14 +408,14 @@ fn github_token(
             name: name.into(),
             standing,
             text: text.into(),
-            remedy: (standing != Standing::Ok).then(|| remedy.into()),
+            remedy: (standing != CheckStatus::Ok).then(|| remedy.into()),
         });
         return;
     }
     let facts = match seen.need("the GitHub token") {
         Ok(facts) => facts,
         Err(problem) => {
-            let mut check = Check::problem(name, Standing::Failed, &problem);
+            let mut check = Check::problem(name, CheckStatus::Failed, &problem);
             check.remedy.get_or_insert_with(|| remedy.into());
             all.push(check);
             return;
@@ -422,8 +424,8 @@ fn github_token(
     let who = facts
         .account
         .as_ref()
-        .map_or("an unnamed account", Outside::as_str);
-    let sort = facts.remarks.first().map_or("token", Outside::as_str);
+        .map_or("an unnamed account", SanitizedText::as_str);
+    let sort = facts.remarks.first().map_or("token", SanitizedText::as_str);
     all.push(Check::ok(
         name,
         format!("{} as {who}, {sort} from {}", accepted(examined), facts.source),
@@ -444,9 +446,9 @@ fn github_token(
             // Without the first scope private repositories cannot be written; the second is for
             // workflow files.
             if lacks.contains(&"repo") && !workspace.tokens.is_empty() {
-                Standing::Failed
+                CheckStatus::Failed
             } else {
-                Standing::Warning
+                CheckStatus::Warning
             },
             format!("lacks {}", lacks.join(", ")),
             remedy,
@@ -455,7 +457,7 @@ fn github_token(
     for remark in facts.remarks.iter().skip(1) {
         all.push(Check::bad(
             "github-sso",
-            Standing::Warning,
+            CheckStatus::Warning,
             remark.as_str(),
             "authorise the token for the organisation: https://github.com/settings/tokens, Configure SSO",
         ));

@@ -21,7 +21,8 @@ use crate::domain::charm::{ChannelRow, ImageBehind};
 use crate::domain::image::PlatformImage;
 use crate::domain::release::{Warning, WarningKind};
 use crate::domain::{
-    Channel, CharmName, ManifestDigest, Outside, Release, ReleaseName, ResolvedImage, ResourceName, Snapshot,
+    Channel, CharmName, ManifestDigest, Release, ReleaseName, ResolvedImage, ResourceName, SanitizedText,
+    Snapshot,
 };
 use running::Running;
 pub use running::also_named;
@@ -42,13 +43,13 @@ pub enum Published {
 
 /// Publication state of one release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct PublicationStatus {
     /// The answer; `None` if the marker branches could not be read.
     pub published: Option<Published>,
     /// Evidence for the answer.
-    pub evidence: Vec<Outside>,
+    pub evidence: Vec<SanitizedText>,
     /// Charms and bases that do not run the release although it has a marker, with what they run.
-    pub missing: Vec<Outside>,
+    pub missing: Vec<SanitizedText>,
     /// Warnings about contradictory evidence.
     pub warnings: Vec<Warning>,
 }
@@ -168,20 +169,20 @@ pub fn releases_in_row(
 }
 
 /// Returns whether `release` is published, and the evidence for it.
-pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> Standing {
+pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> PublicationStatus {
     let markers = snapshot.markers.value.as_ref();
     let marked = markers.is_some_and(|markers| markers.contains(&release.name));
     let running = Running::of(workspace, snapshot, release);
     let mut evidence = Vec::new();
     if marked {
-        evidence.push(Outside::new(format!(
+        evidence.push(SanitizedText::new(format!(
             "branch {} exists",
             marker_name(workspace, &release.name)
         )));
     }
     let holds = snapshot.holds.value.as_ref();
     if holds.is_some_and(|holds| holds.contains(&release.name)) {
-        evidence.push(Outside::new(format!(
+        evidence.push(SanitizedText::new(format!(
             "tag {} holds it: 'publish --new' skips it",
             hold_tag(&release.name)
         )));
@@ -197,14 +198,14 @@ pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
         .filter(|_| marked)
         .map(|text| Warning {
             kind: WarningKind::Evidence,
-            text: Outside::new(format!(
+            text: SanitizedText::new(format!(
                 "branch {} exists, but {text}",
                 marker_name(workspace, &release.name)
             )),
         });
     let warnings = warnings.into_iter().collect();
-    let said = |lines: Vec<String>| lines.into_iter().map(Outside::new);
-    let missing: Vec<Outside> = said(running.missing).collect();
+    let said = |lines: Vec<String>| lines.into_iter().map(SanitizedText::new);
+    let missing: Vec<SanitizedText> = said(running.missing).collect();
     evidence.extend(said(running.runs));
     if marked {
         evidence.extend(said(running.replaced));
@@ -212,7 +213,7 @@ pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
         evidence.extend(missing.iter().cloned());
     }
     evidence.dedup();
-    Standing {
+    PublicationStatus {
         published,
         evidence,
         missing: if marked { missing } else { Vec::new() },
@@ -274,7 +275,7 @@ pub fn judged(
     snapshot: &Snapshot,
     twins: &Twins<'_>,
     release: &Release,
-) -> (Standing, Vec<Warning>) {
+) -> (PublicationStatus, Vec<Warning>) {
     let standing = standing(workspace, snapshot, release);
     let warnings = warned(snapshot, release, &twins.of(release), standing.warnings.clone());
     (standing, warnings)
@@ -291,20 +292,20 @@ fn warned(
     if let Some(problem) = &release.unreadable {
         warnings.push(Warning {
             kind: WarningKind::Unreadable,
-            text: Outside::new(problem.to_string()),
+            text: SanitizedText::new(problem.to_string()),
         });
     }
     if !twins.is_empty() {
         let names: Vec<_> = twins.iter().map(ToString::to_string).collect();
         warnings.push(Warning {
             kind: WarningKind::SameContent,
-            text: Outside::new(format!("same images as {}", names.join(", "))),
+            text: SanitizedText::new(format!("same images as {}", names.join(", "))),
         });
     }
     if snapshot.is_withdrawn(&release.name) {
         warnings.push(Warning {
             kind: WarningKind::Withdrawn,
-            text: Outside::new("no longer upstream"),
+            text: SanitizedText::new("no longer upstream"),
         });
     }
     warnings.extend(evidence);

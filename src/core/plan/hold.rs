@@ -8,7 +8,7 @@ use crate::config::Workspace;
 use crate::config::workspace::Bundle;
 use crate::domain::bundle::hold_tag;
 use crate::domain::{
-    CommitId, GitHubRepository, Kind, Outside, PastRun, Problem, ReleaseName, Remedy, Snapshot,
+    CommitId, GitHubRepository, PastRun, Problem, ProblemKind, ReleaseName, Remedy, SanitizedText, Snapshot,
 };
 
 use super::bundle::lift_hold;
@@ -35,7 +35,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &HoldIntent) -> 
     };
     if !wanted {
         let reason = if held { "already held" } else { "not held" };
-        step.skip_reason = Some(Outside::new(reason));
+        step.skip_reason = Some(SanitizedText::new(reason));
     }
     let title = if intent.hold {
         format!("Hold {}", intent.release)
@@ -64,7 +64,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &HoldIntent) -> 
                 intent.release
             )
         };
-        plan.warnings.push(Outside::new(text));
+        plan.warnings.push(SanitizedText::new(text));
     }
     Ok(plan)
 }
@@ -73,7 +73,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &HoldIntent) -> 
 fn bundle_of(workspace: &Workspace) -> Result<&Bundle, Problem> {
     workspace.bundle.as_ref().ok_or_else(|| {
         Problem::new(
-            Kind::Config,
+            ProblemKind::Config,
             format!(
                 "workspace {} has no bundle, and holds are tags in the bundle's repository",
                 workspace.name
@@ -105,7 +105,7 @@ fn known(snapshot: &Snapshot, release: &ReleaseName) -> Result<(), Problem> {
     }
     snapshot.releases.need("the list of upstream releases")?;
     Err(
-        Problem::new(Kind::NotFound, format!("release {release} not found"))
+        Problem::new(ProblemKind::NotFound, format!("release {release} not found"))
             .hint("list the releases: windlass releases"),
     )
 }
@@ -115,8 +115,8 @@ fn writable(snapshot: &Snapshot, repository: &GitHubRepository) -> Result<(), Pr
     facts
         .and_then(|facts| preflight::may_write(snapshot, repository, facts))
         .map_err(|mut problem| {
-            if problem.kind == Kind::Credentials {
-                problem.summary = Outside::new(format!(
+            if problem.kind == ProblemKind::Credentials {
+                problem.summary = SanitizedText::new(format!(
                     "a hold needs a GitHub token that may write to {repository}"
                 ));
             }
@@ -151,7 +151,7 @@ pub(super) fn beside_rollback(
     workspace: &Workspace,
     snapshot: &Snapshot,
     past: &PastRun,
-    left_out: &mut Vec<Outside>,
+    left_out: &mut Vec<SanitizedText>,
 ) -> Result<Option<Step>, Problem> {
     let (Some(bundle), Some(release)) = (&workspace.bundle, past.published.as_ref().or(past.held.as_ref()))
     else {
@@ -164,7 +164,7 @@ pub(super) fn beside_rollback(
         (Ok(true), _) if !hold => lift_hold(&repository, release),
         (Ok(false), _) if !hold => return Ok(None),
         (Ok(true), Ok(facts)) => Step {
-            skip_reason: Some(Outside::new("already held")),
+            skip_reason: Some(SanitizedText::new("already held")),
             ..set_step(repository.clone(), release, &facts.tip)
         },
         (Ok(true), Err(_)) => return Ok(None),
@@ -186,7 +186,7 @@ pub(super) fn beside_rollback(
     }))
 }
 
-fn not_set(release: &ReleaseName, hold: bool, problem: &Problem) -> Outside {
+fn not_set(release: &ReleaseName, hold: bool, problem: &Problem) -> SanitizedText {
     let (what, remedy) = if hold {
         (
             format!("the hold of {release} is not set, so 'publish --new' may publish it again"),
@@ -198,5 +198,5 @@ fn not_set(release: &ReleaseName, hold: bool, problem: &Problem) -> Outside {
             format!("windlass unhold {release}"),
         )
     };
-    Outside::new(format!("{what} ({problem}); later: {remedy}"))
+    SanitizedText::new(format!("{what} ({problem}); later: {remedy}"))
 }

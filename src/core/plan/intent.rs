@@ -152,13 +152,13 @@ pub struct SignInIntent {
     /// Scope of the token.
     pub scope: TokenScope,
     /// Where the token is stored.
-    pub keep: Keep,
+    pub keep: TokenStorage,
 }
 
 /// Where a token is stored on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Keep {
+pub enum TokenStorage {
     /// The system's keyring, where charmcraft finds it too.
     Keyring,
     /// The encrypted file, protected by a passphrase.
@@ -177,9 +177,9 @@ impl SignInIntent {
     pub fn command(&self) -> String {
         let mut words = vec!["windlass login".to_owned()];
         match &self.keep {
-            Keep::Keyring => {}
-            Keep::EncryptedFile => words.push("--passphrase-file FILE".to_owned()),
-            Keep::Export { path, force } => {
+            TokenStorage::Keyring => {}
+            TokenStorage::EncryptedFile => words.push("--passphrase-file FILE".to_owned()),
+            TokenStorage::Export { path, force } => {
                 words.push(format!("--export {path}"));
                 if *force {
                     words.push("--force".to_owned());
@@ -250,20 +250,20 @@ pub struct PublishIntent {
     pub allow_downgrade: bool,
     /// Parts that the operator leaves out.
     #[serde(default)]
-    pub without: BTreeSet<Part>,
+    pub without: BTreeSet<SkipPart>,
 }
 
 /// Parts of a publish that can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Part {
+pub enum SkipPart {
     /// The marker branch.
     Branch,
     /// The bundle.
     Bundle,
 }
 
-impl Part {
+impl SkipPart {
     /// Returns the name on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -36,16 +36,16 @@ use sha2::{Digest as _, Sha256};
 use crate::config::Workspace;
 pub use crate::domain::Serving;
 use crate::domain::charm::Attached;
-use crate::domain::{Base, Channel, CharmName, CharmRevision, Outside, Problem, Snapshot};
+use crate::domain::{Base, Channel, CharmName, CharmRevision, Problem, SanitizedText, Snapshot};
 pub use changed::Changed;
 pub use intent::{
-    CloseIntent, Content, CopyIntent, HoldIntent, Intent, Keep, Moment, PromoteIntent, PromoteTrackIntent,
+    CloseIntent, Content, CopyIntent, HoldIntent, Intent, Moment, PromoteIntent, PromoteTrackIntent,
     PublishIntent, ReleaseIntent, RevokeIntent, Revoked, RollbackIntent, RolledBack, RotateIntent,
-    SignInIntent, UploadIntent, WorkflowAction, WorkflowIntent,
+    SignInIntent, TokenStorage, UploadIntent, WorkflowAction, WorkflowIntent,
 };
 pub use step::{
-    Attach, AttachFrom, Move, Need, NeededPackage, Op, PlannedResource, PlannedRow, State, Step, StepId,
-    Subject, Undo,
+    AttachFrom, ChannelUpdate, Need, NeededPackage, Op, PlannedResource, PlannedRow, ResourceAttachment,
+    State, Step, StepId, Subject, Undo,
 };
 
 /// Impact of a plan: how much harm it can do.
@@ -64,9 +64,9 @@ pub enum Risk {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assumption {
     /// What was checked.
-    pub what: Outside,
+    pub what: SanitizedText,
     /// The value that was found.
-    pub value: Outside,
+    pub value: SanitizedText,
     /// The step that checks it again, if one does.
     pub step: Option<StepId>,
 }
@@ -110,12 +110,12 @@ pub struct KnownRow {
     /// Certainty of the value.
     pub certainty: Certainty,
     /// Evidence for the value.
-    pub evidence: Outside,
+    pub evidence: SanitizedText,
 }
 
 impl KnownRow {
     /// Returns a remark to show if no run recorded the row.
-    pub fn remark(&self) -> Option<Outside> {
+    pub fn remark(&self) -> Option<SanitizedText> {
         if self.certainty == Certainty::Recorded {
             return None;
         }
@@ -131,7 +131,7 @@ impl KnownRow {
             .iter()
             .filter_map(|one| Some(format!(" + {} {}", one.name, one.revision?)))
             .collect();
-        Some(Outside::new(format!(
+        Some(SanitizedText::new(format!(
             "{} {}{base} was {revision}{resources} at that time, {}: {}",
             self.charm,
             self.channel,
@@ -159,10 +159,10 @@ pub struct Plan {
     /// The preconditions of its steps.
     pub assumptions: Vec<Assumption>,
     /// Warnings to show before the plan is confirmed.
-    pub warnings: Vec<Outside>,
+    pub warnings: Vec<SanitizedText>,
     /// What the operator left out. If not empty, the run ends as `partly` at best.
     #[serde(default)]
-    pub left_out: Vec<Outside>,
+    pub left_out: Vec<SanitizedText>,
     /// What rows served at the time that a rollback names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<KnownRow>,

@@ -10,10 +10,10 @@ mod tests;
 use std::collections::BTreeSet;
 
 use super::publish::channels::releasable;
-use super::{Attach, AttachFrom, Move, Serving};
+use super::{AttachFrom, ChannelUpdate, ResourceAttachment, Serving};
 use crate::config::workspace::Charm;
 use crate::domain::charm::{CharmFacts, RevisionFacts};
-use crate::domain::{Base, Channel, Kind, Outside, Problem};
+use crate::domain::{Base, Channel, Problem, ProblemKind, SanitizedText};
 
 /// The target state of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub fn moves(
     charm: &Charm,
     facts: &CharmFacts,
     wanted: &[Wanted],
-    warnings: &mut Vec<Outside>,
-) -> Result<Vec<Move>, Problem> {
+    warnings: &mut Vec<SanitizedText>,
+) -> Result<Vec<ChannelUpdate>, Problem> {
     let mut channels: Vec<&Channel> = Vec::new();
     for row in wanted {
         if !channels.contains(&&row.channel) {
@@ -75,7 +75,7 @@ impl OneChannel<'_> {
         self.facts.row(self.channel, base).map(Serving::of)
     }
 
-    fn moves(&self, warnings: &mut Vec<Outside>) -> Result<Vec<Move>, Problem> {
+    fn moves(&self, warnings: &mut Vec<SanitizedText>) -> Result<Vec<ChannelUpdate>, Problem> {
         let items = self.ordered(self.items()?)?;
         let mut moves = Vec::new();
         for item in &items {
@@ -103,7 +103,7 @@ impl OneChannel<'_> {
                     )
                 },
             );
-            warnings.push(Outside::new(format!(
+            warnings.push(SanitizedText::new(format!(
                 "{} {}: revision {} is built for {base} too, which {word}",
                 self.charm.name, self.channel, serving.revision.0
             )));
@@ -118,8 +118,8 @@ impl OneChannel<'_> {
         Ok(moves)
     }
 
-    fn one(&self, base: Option<Base>, serving: &Serving) -> Move {
-        Move {
+    fn one(&self, base: Option<Base>, serving: &Serving) -> ChannelUpdate {
+        ChannelUpdate {
             channel: self.channel.clone(),
             before: self.now(base.as_ref()),
             base,
@@ -127,7 +127,7 @@ impl OneChannel<'_> {
             resources: serving
                 .resources
                 .iter()
-                .map(|(name, revision)| Attach {
+                .map(|(name, revision)| ResourceAttachment {
                     name: name.clone(),
                     from: AttachFrom::Revision(*revision),
                 })
@@ -148,7 +148,7 @@ impl OneChannel<'_> {
                 let listed = self.facts.resources.get(name);
                 if listed.is_some_and(|list| list.iter().all(|one| one.revision != *number)) {
                     return Err(Problem::new(
-                        Kind::NotFound,
+                        ProblemKind::NotFound,
                         format!("{name} of {} has no revision {}", self.charm.name, number.0),
                     )
                     .hint("release another pair: windlass release"));
@@ -185,7 +185,7 @@ impl OneChannel<'_> {
                 None => {
                     return Err(match sent.iter().find_map(overwriting) {
                         Some((item, row)) => self.inseparable(item, row),
-                        None => Problem::new(Kind::Internal, "the releases could not be ordered"),
+                        None => Problem::new(ProblemKind::Internal, "the releases could not be ordered"),
                     });
                 }
             }
@@ -208,7 +208,7 @@ impl OneChannel<'_> {
             .as_ref()
             .map_or_else(String::new, |base| format!(" for {base}"));
         Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!(
                 "{} of {} cannot serve {} without losing {}{base}",
                 self.channel, self.charm.name, item.serving, row.serving
@@ -244,7 +244,7 @@ impl OneChannel<'_> {
 
     /// Describes resources that a channel keeps because a release cannot remove them: the store
     /// attaches the channel's resource if the release names none.
-    fn kept(&self, item: &Item) -> Vec<Outside> {
+    fn kept(&self, item: &Item) -> Vec<SanitizedText> {
         let named = |name| item.serving.resources.iter().any(|(known, _)| known == name);
         self.facts
             .declared
@@ -255,7 +255,7 @@ impl OneChannel<'_> {
                     .facts
                     .rows_of(self.channel)
                     .find_map(|row| row.resource(&one.name))?;
-                Some(Outside::new(format!(
+                Some(SanitizedText::new(format!(
                     "{} {} keeps {} {held}: a resource cannot be removed from a channel",
                     self.charm.name, self.channel, one.name
                 )))

@@ -15,13 +15,13 @@ use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::{ChannelRow, CharmFacts, followed};
 use crate::domain::{
-    Channel, CharmName, CharmRevision, Kind, Outside, Problem, Release, ReleaseName, ResourceName, Risk,
-    Snapshot, Track,
+    Channel, CharmName, CharmRevision, Problem, ProblemKind, Release, ReleaseName, ResourceName, Risk,
+    SanitizedText, Snapshot, Track,
 };
 
 use super::evidence::{self, Published};
 use super::pairs::{self, Wanted};
-use super::publish::{self, Part, channels, preflight};
+use super::publish::{self, CharmPlan, channels, preflight};
 use super::{Intent, Plan, PromoteIntent, Serving};
 pub use branch::name as branch_name;
 
@@ -99,7 +99,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PromoteIntent) 
     let mut parts = Vec::new();
     for one in &chosen {
         let wanted = one.wanted(snapshot);
-        parts.push(Part {
+        parts.push(CharmPlan {
             charm: one.charm,
             facts: one.facts,
             images: Vec::new(),
@@ -139,8 +139,10 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PromoteIntent) 
 
 fn not_to_edge(to: Risk) -> Result<(), Problem> {
     if to == Risk::Edge {
-        return Err(Problem::new(Kind::Usage, "a release cannot be promoted to edge")
-            .hint("use --to candidate, beta or stable"));
+        return Err(
+            Problem::new(ProblemKind::Usage, "a release cannot be promoted to edge")
+                .hint("use --to candidate, beta or stable"),
+        );
     }
     Ok(())
 }
@@ -151,10 +153,11 @@ fn find_release<'a>(snapshot: &'a Snapshot, name: &ReleaseName) -> Result<&'a Re
         return Ok(release);
     }
     snapshot.releases.need("the list of upstream releases")?;
-    Err(
-        Problem::new(Kind::NotFound, format!("release {name} not found upstream"))
-            .hint("list the releases: windlass releases"),
+    Err(Problem::new(
+        ProblemKind::NotFound,
+        format!("release {name} not found upstream"),
     )
+    .hint("list the releases: windlass releases"))
 }
 
 type All<'a> = Vec<(&'a Charm, &'a CharmFacts)>;
@@ -167,7 +170,7 @@ fn all_charms<'a>(workspace: &'a Workspace, snapshot: &'a Snapshot) -> Result<Al
             let seen = snapshot
                 .charms
                 .get(&charm.name)
-                .ok_or_else(|| Problem::new(Kind::Internal, format!("{} was not read", charm.name)))?;
+                .ok_or_else(|| Problem::new(ProblemKind::Internal, format!("{} was not read", charm.name)))?;
             Ok((charm, seen.need(charm.name.as_str())?))
         })
         .collect()
@@ -183,7 +186,7 @@ fn named_by_hand(
     for (name, channel) in &intent.with {
         let Some((_, facts)) = all.iter().find(|(charm, _)| &charm.name == name) else {
             return Err(Problem::new(
-                Kind::Usage,
+                ProblemKind::Usage,
                 format!("{name} is not a charm of workspace {}", workspace.name),
             )
             .hint("list the charms: windlass charms"));
@@ -191,7 +194,7 @@ fn named_by_hand(
         // From a risk to itself nothing changes, and the plan says so.
         if channel.risk < intent.to {
             return Err(Problem::new(
-                Kind::Usage,
+                ProblemKind::Usage,
                 format!(
                     "--with {name}={channel}: {} is more stable than {}",
                     channel.risk, intent.to
@@ -201,7 +204,7 @@ fn named_by_hand(
         }
         if channel != edge && facts.rows_of(edge).next().is_some() {
             return Err(Problem::new(
-                Kind::Usage,
+                ProblemKind::Usage,
                 format!(
                     "--with {name}={channel}: {edge} serves {name} already, and is promoted \
                     instead"
@@ -211,7 +214,7 @@ fn named_by_hand(
         }
         if facts.rows_of(channel).next().is_none() {
             return Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!("--with {name}={channel}: the channel is closed"),
             )
             .hint("list the open channels: windlass channels"));
@@ -242,7 +245,7 @@ fn published(
         Some(Published::Yes | Published::Partly) | None => format!("{edge} is closed"),
     };
     let problem = Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!("release {} cannot be promoted: {why}", release.name),
     );
     let problem = standing.missing.into_iter().fold(problem, Problem::cause);
@@ -253,14 +256,14 @@ fn choose<'a>(
     intent: &PromoteIntent,
     all: &All<'a>,
     edge: &Channel,
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<Vec<Chosen<'a>>, Problem> {
     let mut chosen = Vec::new();
     for (charm, facts) in all {
         let by_hand = intent.with.contains_key(&charm.name);
         if charm.fed().next().is_some() && facts.rows_of(edge).next().is_none() && !by_hand {
             return Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!(
                     "release {} is only partly published: {} has no open channel {edge}",
                     intent.release, charm.name
@@ -291,7 +294,7 @@ fn choose<'a>(
         } else {
             String::new()
         };
-        warnings.push(Outside::new(format!(
+        warnings.push(SanitizedText::new(format!(
             "{} is left out, because {edge} is closed for it{way}",
             charm.name
         )));
@@ -307,17 +310,17 @@ fn runs_release(
     release: &Release,
     one: &Chosen<'_>,
     edge: &Channel,
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<(), Problem> {
     let mut others: BTreeMap<String, Option<ReleaseName>> = BTreeMap::new();
     for (resource, key) in one.charm.fed() {
         let Some(tag) = release.images.get(key) else {
             return Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!(
                     "release {} names no image {}",
                     release.name,
-                    Outside::capped(key, 100)
+                    SanitizedText::capped(key, 100)
                 ),
             )
             .hint("promote it manually: windlass release"));
@@ -325,7 +328,7 @@ fn runs_release(
         let reference = workspace.image_repository(key)?.tagged(tag);
         let upstream = snapshot
             .image(&reference)
-            .ok_or_else(|| Problem::new(Kind::Internal, format!("{reference} was not read")))?;
+            .ok_or_else(|| Problem::new(ProblemKind::Internal, format!("{reference} was not read")))?;
         for row in one.rows() {
             let behind = row
                 .resource(resource)
@@ -347,12 +350,12 @@ fn runs_release(
         warnings.extend(
             others
                 .keys()
-                .map(|text| Outside::new(format!("{text}, not {}", release.name))),
+                .map(|text| SanitizedText::new(format!("{text}, not {}", release.name))),
         );
         return Ok(());
     }
     let mut problem = Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!(
             "{edge} of {} does not run release {}",
             one.charm.name, release.name
@@ -444,7 +447,7 @@ fn newer_there(workspace: &Workspace, snapshot: &Snapshot, one: &Chosen<'_>) -> 
                 && made < then
             {
                 return Some(Problem::new(
-                    Kind::Refused,
+                    ProblemKind::Refused,
                     format!(
                         "{} {} runs release {} of {}, which is newer than {} of {} on {}",
                         one.charm.name,
@@ -464,7 +467,7 @@ fn newer_there(workspace: &Workspace, snapshot: &Snapshot, one: &Chosen<'_>) -> 
 
 /// What followers of channels that are closed now are served until then: one text for all charms of
 /// a channel that fall back to the same one.
-fn served_until_now(chosen: &[Chosen<'_>]) -> Vec<Outside> {
+fn served_until_now(chosen: &[Chosen<'_>]) -> Vec<SanitizedText> {
     let mut closed: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for one in chosen {
         if one.facts.rows_of(&one.to).next().is_some() {
@@ -490,6 +493,6 @@ fn served_until_now(chosen: &[Chosen<'_>]) -> Vec<Outside> {
     }
     closed
         .into_iter()
-        .map(|(text, charms)| Outside::new(format!("{text} for {}", charms.join(", "))))
+        .map(|(text, charms)| SanitizedText::new(format!("{text} for {}", charms.join(", "))))
         .collect()
 }

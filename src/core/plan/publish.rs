@@ -23,18 +23,18 @@ pub mod tests;
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::CharmFacts;
-use crate::domain::{CharmName, Kind, Outside, Problem, Release, Snapshot, Track};
+use crate::domain::{CharmName, Problem, ProblemKind, Release, SanitizedText, Snapshot, Track};
 
-use super::{Assumption, Intent, Move, Op, Plan, PublishIntent, State, Step, StepId, Undo};
+use super::{Assumption, ChannelUpdate, Intent, Op, Plan, PublishIntent, State, Step, StepId, Undo};
 use images::ChosenImage;
 
 /// A charm with everything that its part of the plan needs.
-pub(super) struct Part<'a> {
+pub(super) struct CharmPlan<'a> {
     pub(super) charm: &'a Charm,
     pub(super) facts: &'a CharmFacts,
     /// Images to upload for it; empty for a release without images.
     pub(super) images: Vec<ChosenImage<'a>>,
-    pub(super) moves: Vec<Move>,
+    pub(super) moves: Vec<ChannelUpdate>,
 }
 
 /// Plans `intent`.
@@ -51,11 +51,11 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent) 
         let facts = snapshot
             .charms
             .get(&charm.name)
-            .ok_or_else(|| Problem::new(Kind::Internal, format!("{} was not read", charm.name)))?
+            .ok_or_else(|| Problem::new(ProblemKind::Internal, format!("{} was not read", charm.name)))?
             .need(&charm.name.to_string())?;
         let images = images::choose(workspace, snapshot, intent, release, charm, facts)?;
         let moves = channels::moves(intent, charm, facts, &images, &channels, &mut warnings)?;
-        parts.push(Part {
+        parts.push(CharmPlan {
             charm,
             facts,
             images,
@@ -123,13 +123,13 @@ fn find_release<'a>(snapshot: &'a Snapshot, intent: &PublishIntent) -> Result<&'
         .ok_or_else(|| {
             if snapshot.is_withdrawn(&intent.release) {
                 Problem::new(
-                    Kind::NotFound,
+                    ProblemKind::NotFound,
                     format!("release {} was withdrawn upstream", intent.release),
                 )
                 .hint("list the other releases: windlass releases")
             } else {
                 Problem::new(
-                    Kind::NotFound,
+                    ProblemKind::NotFound,
                     format!("release {} not found upstream", intent.release),
                 )
                 .hint("list the releases: windlass releases; a new one may need a minute to appear")
@@ -151,7 +151,7 @@ fn chosen_charms<'a>(workspace: &'a Workspace, intent: &PublishIntent) -> Result
                 .map(|charm| charm.name.to_string())
                 .collect();
             return Err(Problem::new(
-                Kind::Usage,
+                ProblemKind::Usage,
                 format!(
                     "{name} uses no image of a release in workspace {}",
                     workspace.name
@@ -172,15 +172,18 @@ fn chosen_charms<'a>(workspace: &'a Workspace, intent: &PublishIntent) -> Result
                 .map(|(_, key)| key.to_owned())
                 .collect();
             return Err(Problem::new(
-                Kind::Usage,
-                format!("no selected charm uses the image {}", Outside::capped(image, 100)),
+                ProblemKind::Usage,
+                format!(
+                    "no selected charm uses the image {}",
+                    SanitizedText::capped(image, 100)
+                ),
             )
             .hint(format!("images in use: {}", known.join(", "))));
         }
     }
     if fed.is_empty() {
         return Err(Problem::new(
-            Kind::Config,
+            ProblemKind::Config,
             format!(
                 "no charm in workspace {} uses an image of a release",
                 workspace.name
@@ -191,7 +194,7 @@ fn chosen_charms<'a>(workspace: &'a Workspace, intent: &PublishIntent) -> Result
     Ok(fed)
 }
 
-pub(super) fn missing_tracks(part: &Part) -> Vec<Track> {
+pub(super) fn missing_tracks(part: &CharmPlan) -> Vec<Track> {
     let mut tracks: Vec<Track> = part
         .moves
         .iter()
@@ -203,7 +206,7 @@ pub(super) fn missing_tracks(part: &Part) -> Vec<Track> {
     tracks
 }
 
-pub(super) fn create_track(part: &Part, track: &Track) -> Step {
+pub(super) fn create_track(part: &CharmPlan, track: &Track) -> Step {
     track_step(&part.charm.name, track)
 }
 
@@ -225,18 +228,18 @@ pub(super) fn track_step(charm: &CharmName, track: &Track) -> Step {
     }
 }
 
-fn names(parts: &[Part]) -> String {
+fn names(parts: &[CharmPlan]) -> String {
     let names: Vec<_> = parts.iter().map(|part| part.charm.name.to_string()).collect();
     names.join(", ")
 }
 
-pub(super) fn assumptions(parts: &[Part]) -> Vec<Assumption> {
+pub(super) fn assumptions(parts: &[CharmPlan]) -> Vec<Assumption> {
     let mut list = Vec::new();
     for part in parts {
         for image in &part.images {
             list.push(Assumption {
-                what: Outside::new(image.resolved.reference.to_string()),
-                value: Outside::new(image.resolved.digest.to_string()),
+                what: SanitizedText::new(image.resolved.reference.to_string()),
+                value: SanitizedText::new(image.resolved.digest.to_string()),
                 step: None,
             });
         }
@@ -246,8 +249,8 @@ pub(super) fn assumptions(parts: &[Part]) -> Vec<Assumption> {
                 .as_ref()
                 .map_or_else(String::new, |base| format!(" ({base})"));
             list.push(Assumption {
-                what: Outside::new(format!("{} {}{base}", part.charm.name, target.channel)),
-                value: Outside::new(
+                what: SanitizedText::new(format!("{} {}{base}", part.charm.name, target.channel)),
+                value: SanitizedText::new(
                     target
                         .before
                         .as_ref()

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::evidence::{self, Published, Standing};
+use super::evidence::{self, PublicationStatus, Published};
 use crate::config::Workspace;
 use crate::config::workspace::{Select, Upstream};
 use crate::domain::release::newest_per_month;
-use crate::domain::{Kind, Outside, Problem, Release, ReleaseName, RunId, Snapshot};
+use crate::domain::{Problem, ProblemKind, Release, ReleaseName, RunId, SanitizedText, Snapshot};
 
 /// A publish that did not succeed and is neither resumed nor rolled back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct LeftOut {
     /// The release.
     pub release: ReleaseName,
     /// Reason for leaving it out.
-    pub reason: Outside,
+    pub reason: SanitizedText,
 }
 
 /// The releases to publish.
@@ -48,7 +48,7 @@ pub fn queue(workspace: &Workspace, snapshot: &Snapshot, waiting: &[WaitingRun])
     let upstream = workspace.upstream()?;
     if workspace.bundle.is_none() {
         return Err(Problem::new(
-            Kind::Config,
+            ProblemKind::Config,
             format!(
                 "workspace {} has no bundle, so no branch marks what is published",
                 workspace.name
@@ -88,7 +88,7 @@ pub fn queue(workspace: &Workspace, snapshot: &Snapshot, waiting: &[WaitingRun])
         if let Some(reason) = reason {
             left_out.push(LeftOut {
                 release: release.name.clone(),
-                reason: Outside::new(reason),
+                reason: SanitizedText::new(reason),
             });
             continue;
         }
@@ -130,20 +130,20 @@ fn withdrawn(upstream: &Upstream, snapshot: &Snapshot, markers: &BTreeSet<Releas
         .filter(|name| snapshot.is_withdrawn(name) && !markers.contains(*name))
         .map(|name| LeftOut {
             release: name.clone(),
-            reason: Outside::new("withdrawn: no longer upstream"),
+            reason: SanitizedText::new("withdrawn: no longer upstream"),
         })
         .collect()
 }
 
 /// Returns why a release that was published before, and does not run everywhere now, is not
 /// published automatically.
-fn taken_back(release: &Release, standing: &Standing) -> String {
+fn taken_back(release: &Release, standing: &PublicationStatus) -> String {
     let state = if standing.published == Some(Published::RolledBack) {
         "rolled back"
     } else {
         "partly published"
     };
-    let missing: Vec<&str> = standing.missing.iter().map(Outside::as_str).collect();
+    let missing: Vec<&str> = standing.missing.iter().map(SanitizedText::as_str).collect();
     format!(
         "{state}: its branch exists, but {}; publish it by name: windlass publish {}",
         missing.join("; "),
@@ -204,7 +204,7 @@ fn waits(run: &WaitingRun, before: Option<Problem>) -> Problem {
     );
     let problem = match before {
         Some(problem) => problem.cause(text),
-        None => Problem::new(Kind::Conflict, text).cause("choose one of them; nothing was published"),
+        None => Problem::new(ProblemKind::Conflict, text).cause("choose one of them; nothing was published"),
     };
     problem
         .hint(format!("resume it: windlass resume {}", run.run))

@@ -8,12 +8,12 @@ mod tests;
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::{CharmFacts, RevisionFacts, followed};
-use crate::domain::{Base, Channel, CharmName, Kind, Outside, Problem, ResourceName, Snapshot};
+use crate::domain::{Base, Channel, CharmName, Problem, ProblemKind, ResourceName, SanitizedText, Snapshot};
 
-use super::publish::{self, Part, channels, preflight};
+use super::publish::{self, CharmPlan, channels, preflight};
 use super::{
-    Assumption, Attach, AttachFrom, CloseIntent, Intent, Move, Op, Plan, PlannedRow, ReleaseIntent, Serving,
-    State, Step, StepId, Undo,
+    Assumption, AttachFrom, ChannelUpdate, CloseIntent, Intent, Op, Plan, PlannedRow, ReleaseIntent,
+    ResourceAttachment, Serving, State, Step, StepId, Undo,
 };
 
 /// Plans `intent`.
@@ -22,7 +22,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &ReleaseIntent) 
     let charm = charm_of(workspace, &intent.charm);
     let facts = ours(snapshot, &intent.charm, &mut warnings)?;
     if intent.channels.is_empty() {
-        return Err(Problem::new(Kind::Usage, "no channel given").hint("add --channel latest/edge"));
+        return Err(Problem::new(ProblemKind::Usage, "no channel given").hint("add --channel latest/edge"));
     }
     let revision = channels::releasable(&charm, facts, intent.revision)?;
     known_resources(intent, facts, revision)?;
@@ -33,7 +33,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &ReleaseIntent) 
         }
     }
     warnings.extend(stays_behind(facts, revision, &intent.channels));
-    let part = Part {
+    let part = CharmPlan {
         charm: &charm,
         facts,
         images: Vec::new(),
@@ -78,15 +78,15 @@ pub(super) fn charm_of(workspace: &Workspace, name: &CharmName) -> Charm {
 pub(super) fn ours<'a>(
     snapshot: &'a Snapshot,
     charm: &CharmName,
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<&'a CharmFacts, Problem> {
     snapshot.credential.need("the Charmhub credential")?;
     let seen = snapshot
         .charms
         .get(charm)
-        .ok_or_else(|| Problem::new(Kind::Internal, format!("{charm} was not read")))?;
+        .ok_or_else(|| Problem::new(ProblemKind::Internal, format!("{charm} was not read")))?;
     if let Some(problem) = &seen.problem
-        && matches!(problem.kind, Kind::NotFound | Kind::Credentials)
+        && matches!(problem.kind, ProblemKind::NotFound | ProblemKind::Credentials)
     {
         return Err(Problem {
             kind: problem.kind,
@@ -147,7 +147,7 @@ fn known_resources(
                 known.join(", ")
             };
             return Err(Problem::new(
-                Kind::Usage,
+                ProblemKind::Usage,
                 format!(
                     "revision {} of {} has no resource {name}",
                     revision.revision.0, intent.charm
@@ -158,7 +158,7 @@ fn known_resources(
         if facts.resource(name, *number).is_none() {
             let newest = facts.resources.get(name).and_then(|list| list.first());
             let problem = Problem::new(
-                Kind::NotFound,
+                ProblemKind::NotFound,
                 format!("{name} of {} has no revision {}", intent.charm, number.0),
             );
             return Err(match newest {
@@ -176,13 +176,13 @@ fn one_move(
     revision: &RevisionFacts,
     channel: &Channel,
     base: Option<Base>,
-) -> Result<Move, Problem> {
+) -> Result<ChannelUpdate, Problem> {
     let row = facts.row(channel, base.as_ref());
     let mut resources = Vec::new();
     for one in declared(facts, revision) {
         let kept = row.and_then(|row| row.resource(&one.name));
         match intent.resources.get(&one.name).copied().or(kept) {
-            Some(number) => resources.push(Attach {
+            Some(number) => resources.push(ResourceAttachment {
                 name: one.name.clone(),
                 from: AttachFrom::Revision(number),
             }),
@@ -191,7 +191,7 @@ fn one_move(
         }
     }
     resources.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Move {
+    Ok(ChannelUpdate {
         channel: channel.clone(),
         base,
         revision: revision.revision,
@@ -211,7 +211,7 @@ fn unattached(
 ) -> Problem {
     let place = base.map_or_else(String::new, |base| format!(" for {base}"));
     let problem = Problem::new(
-        Kind::Usage,
+        ProblemKind::Usage,
         format!(
             "{channel} of {}{place} has no {resource} yet, and none is given",
             intent.charm
@@ -230,14 +230,14 @@ fn unattached(
 }
 
 /// Describes bases of a channel that the revision is not built for: they keep what they serve.
-fn stays_behind(facts: &CharmFacts, revision: &RevisionFacts, channels: &[Channel]) -> Vec<Outside> {
+fn stays_behind(facts: &CharmFacts, revision: &RevisionFacts, channels: &[Channel]) -> Vec<SanitizedText> {
     let mut texts = Vec::new();
     for channel in channels {
         for row in facts.rows_of(channel) {
             if let Some(base) = &row.base
                 && !revision.bases.iter().any(|own| own.covers(base))
             {
-                texts.push(Outside::new(format!(
+                texts.push(SanitizedText::new(format!(
                     "{channel} keeps {} for {base}: revision {} is not built for it",
                     row.revision, revision.revision.0
                 )));
@@ -254,10 +254,11 @@ pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -
     let facts = ours(snapshot, charm, &mut warnings)?;
     if !facts.tracks.contains(&channel.track) {
         let known: Vec<String> = facts.tracks.iter().map(ToString::to_string).collect();
-        return Err(
-            Problem::new(Kind::NotFound, format!("{charm} has no track {}", channel.track))
-                .hint(format!("its tracks are {}", known.join(", "))),
-        );
+        return Err(Problem::new(
+            ProblemKind::NotFound,
+            format!("{charm} has no track {}", channel.track),
+        )
+        .hint(format!("its tracks are {}", known.join(", "))));
     }
     let step = close_step(
         workspace,
@@ -275,7 +276,7 @@ pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -
                 lower risk is open"
             ),
         };
-        warnings.push(Outside::new(text));
+        warnings.push(SanitizedText::new(text));
     }
     let mut plan = Plan::new(
         &workspace.name,
@@ -321,13 +322,13 @@ pub(super) fn close_step(
     Step {
         id,
         kind: op.kind().to_owned(),
-        target: Outside::new(charm.as_str()),
+        target: SanitizedText::new(charm.as_str()),
         before: State::Rows(before),
         after: State::Rows(after),
         bytes: None,
         skip_reason: rows
             .is_empty()
-            .then(|| Outside::new(format!("{channel} is already closed"))),
+            .then(|| SanitizedText::new(format!("{channel} is already closed"))),
         undo: Undo::by("release what the channel served before"),
         optional: false,
         op,
@@ -351,8 +352,8 @@ pub(super) fn still_serving(step: &Step) -> Vec<Assumption> {
                 .as_ref()
                 .map_or_else(String::new, |base| format!(" ({base})"));
             Assumption {
-                what: Outside::new(format!("{charm} {channel}{base}")),
-                value: Outside::new(serving.to_string()),
+                what: SanitizedText::new(format!("{charm} {channel}{base}")),
+                value: SanitizedText::new(serving.to_string()),
                 step: Some(step.id.clone()),
             }
         })
@@ -367,9 +368,9 @@ fn workspace_charm_rows(
     channel: &Channel,
 ) -> Vec<PlannedRow> {
     let known = charm_of(workspace, charm);
-    let moves: Vec<Move> = facts
+    let moves: Vec<ChannelUpdate> = facts
         .rows_of(channel)
-        .map(|row| Move {
+        .map(|row| ChannelUpdate {
             channel: channel.clone(),
             base: row.base.clone(),
             revision: row.revision,
@@ -377,7 +378,7 @@ fn workspace_charm_rows(
             before: Some(Serving::of(row)),
         })
         .collect();
-    let part = Part {
+    let part = CharmPlan {
         charm: &known,
         facts,
         images: Vec::new(),

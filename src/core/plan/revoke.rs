@@ -3,7 +3,7 @@
 //! Unknown sessions and the one in use are refused.
 
 use crate::config::Workspace;
-use crate::domain::{Outside, Problem, SecretTarget, SessionId, Snapshot};
+use crate::domain::{Problem, SanitizedText, SecretTarget, SessionId, Snapshot};
 
 use super::credentials::secrets_in_words;
 use super::credentials::status::holders;
@@ -15,7 +15,7 @@ fn held<'a>(
     workspace: &Workspace,
     snapshot: &Snapshot,
     session: &'a SessionId,
-) -> impl Iterator<Item = Outside> + use<'a> {
+) -> impl Iterator<Item = SanitizedText> + use<'a> {
     let holders = holders(workspace, snapshot, session, snapshot.taken_at);
     let list = |targets: &[SecretTarget]| -> String {
         let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
@@ -41,7 +41,7 @@ fn held<'a>(
             list(many)
         )),
     };
-    [certain, possible].into_iter().flatten().map(Outside::from)
+    [certain, possible].into_iter().flatten().map(SanitizedText::from)
 }
 
 /// Plans `intent`.

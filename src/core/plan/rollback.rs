@@ -14,10 +14,12 @@ use std::collections::BTreeMap;
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::{Attached, CharmFacts};
-use crate::domain::{Channel, CharmName, Kind, Outside, PastRun, Problem, Remedy, RunId, Snapshot};
+use crate::domain::{
+    Channel, CharmName, PastRun, Problem, ProblemKind, Remedy, RunId, SanitizedText, Snapshot,
+};
 
 use super::pairs::{self, Wanted};
-use super::publish::{self, Part, channels};
+use super::publish::{self, CharmPlan, channels};
 use super::release::{self, charm_of};
 use super::{Intent, KnownRow, Plan, RollbackIntent, RolledBack, Step, StepId, hold};
 use rows::Row;
@@ -52,13 +54,13 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent)
     if let Some(past) = past {
         steps.extend(hold::beside_rollback(workspace, snapshot, past, &mut left_out)?);
     }
-    let mut given: Vec<Part> = Vec::new();
+    let mut given: Vec<CharmPlan> = Vec::new();
     let mut closed: Vec<Step> = Vec::new();
     for (charm, facts, rows) in &parts {
         let (back, close) = sorted(facts, rows, &mut left_out);
         let moves = pairs::moves(charm, facts, &back, &mut warnings)?;
         if !moves.is_empty() {
-            given.push(Part {
+            given.push(CharmPlan {
                 charm,
                 facts,
                 images: Vec::new(),
@@ -91,7 +93,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent)
     plan.assumptions.extend(closing.collect::<Vec<_>>());
     if let Some(past) = past {
         if parts.is_empty() && past.unfinished {
-            warnings.push(Outside::new(format!(
+            warnings.push(SanitizedText::new(format!(
                 "run {} changed no channel: nothing is restored, and the run is given up",
                 past.id
             )));
@@ -99,7 +101,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent)
         warnings.extend(
             past.stays
                 .iter()
-                .map(|what| Outside::new(format!("{what} stays: it cannot be undone"))),
+                .map(|what| SanitizedText::new(format!("{what} stays: it cannot be undone"))),
         );
     }
     // Repeated on purpose: what is left out is read after the run, a warning before it.
@@ -138,28 +140,29 @@ fn name(intent: &RollbackIntent, past: Option<&PastRun>) -> String {
 
 fn past_run<'a>(workspace: &Workspace, snapshot: &'a Snapshot, run: &RunId) -> Result<&'a PastRun, Problem> {
     let Some(past) = snapshot.past.value.as_ref().filter(|past| &past.id == run) else {
-        return Err(
-            Problem::new(Kind::NotFound, format!("run {run} not found in the journal"))
-                .hint("list the runs: windlass runs"),
-        );
+        return Err(Problem::new(
+            ProblemKind::NotFound,
+            format!("run {run} not found in the journal"),
+        )
+        .hint("list the runs: windlass runs"));
     };
     if past.workspace != workspace.name {
         return Err(Problem::new(
-            Kind::Usage,
+            ProblemKind::Usage,
             format!(
                 "run {run} is of workspace {}",
-                Outside::capped(&past.workspace, 60)
+                SanitizedText::capped(&past.workspace, 60)
             ),
         )
         .hint(format!(
             "add --workspace {}",
-            Outside::capped(&past.workspace, 60)
+            SanitizedText::capped(&past.workspace, 60)
         )));
     }
     // The rollback of an unfinished run also gives the run up.
     if !past.channels && !past.unfinished {
         return Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!(
                 "run {run} ({}) changed no channel, so there is nothing to roll back",
                 past.title
@@ -188,7 +191,7 @@ fn in_order(workspace: &Workspace, parts: &mut [(Charm, &CharmFacts, Vec<Row>)])
 fn changed_since(
     intent: &RollbackIntent,
     parts: &[(Charm, &CharmFacts, Vec<Row>)],
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<(), Problem> {
     let changed: Vec<String> = parts
         .iter()
@@ -200,7 +203,7 @@ fn changed_since(
         warnings.extend(
             changed
                 .iter()
-                .map(|text| Outside::new(format!("{text}: rolled back anyway"))),
+                .map(|text| SanitizedText::new(format!("{text}: rolled back anyway"))),
         );
         return Ok(());
     }
@@ -208,7 +211,7 @@ fn changed_since(
         return Ok(());
     }
     let mut problem = Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         "a channel has changed since; nothing was rolled \
         back",
     );
@@ -229,7 +232,7 @@ fn changed_since(
 
 /// Warns that channels of a charm that were last changed by different runs return to different
 /// times.
-fn several_runs(of: &RolledBack, parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> Vec<Outside> {
+fn several_runs(of: &RolledBack, parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> Vec<SanitizedText> {
     let mut runs: BTreeMap<&RunId, Vec<String>> = BTreeMap::new();
     if let RolledBack::Charm { to: None, .. } = of {
         for row in parts.iter().flat_map(|(.., rows)| rows) {
@@ -245,7 +248,7 @@ fn several_runs(of: &RolledBack, parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> Ve
     runs.into_iter()
         .filter(|_| several)
         .map(|(run, channels)| {
-            Outside::new(format!(
+            SanitizedText::new(format!(
                 "{}: restored to the state before run {run}",
                 channels.join(", ")
             ))
@@ -279,7 +282,11 @@ fn history(parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> Vec<KnownRow> {
 
 /// Returns the rows to release and the channels to close. A channel is closed for all bases or not
 /// at all.
-fn sorted(facts: &CharmFacts, rows: &[Row], left_out: &mut Vec<Outside>) -> (Vec<Wanted>, Vec<Channel>) {
+fn sorted(
+    facts: &CharmFacts,
+    rows: &[Row],
+    left_out: &mut Vec<SanitizedText>,
+) -> (Vec<Wanted>, Vec<Channel>) {
     let mut back = Vec::new();
     let mut shut: BTreeMap<&Channel, Vec<&Row>> = BTreeMap::new();
     for row in rows {
@@ -303,7 +310,7 @@ fn sorted(facts: &CharmFacts, rows: &[Row], left_out: &mut Vec<Outside>) -> (Vec
             continue;
         }
         for row in rows.iter().filter(|row| row.now.is_some()) {
-            let text = Outside::new(format!(
+            let text = SanitizedText::new(format!(
                 "{} keeps {}: it cannot be closed alone while other bases of {channel} are open",
                 row.place(),
                 row.now.as_ref().map_or_else(String::new, ToString::to_string)

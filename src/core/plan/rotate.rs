@@ -17,7 +17,9 @@ pub use targets::{refused, token};
 use crate::config::Workspace;
 use crate::config::workspace::{Token, TokenKind};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SealedRotation};
-use crate::domain::{Fingerprint, KeyId, Kind, Lineage, Outside, Problem, SecretTarget, Snapshot};
+use crate::domain::{
+    Fingerprint, KeyId, Lineage, Problem, ProblemKind, SanitizedText, SecretTarget, Snapshot,
+};
 
 use super::credentials::alarm;
 use super::credentials::status::revoked_at;
@@ -35,7 +37,7 @@ pub const SIGN_IN_STEP: &str = "sign-in";
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -> Result<Plan, Problem> {
     let token = token(workspace, intent)?;
     let targets = &token.targets;
-    let mut warnings: Vec<Outside> = Vec::new();
+    let mut warnings: Vec<SanitizedText> = Vec::new();
     let facts = targets::probed(snapshot, intent, targets)?;
     let needs: Vec<Need> = targets
         .iter()
@@ -70,7 +72,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
     );
     let all_hold = sets.iter().all(|step| step.skip_reason.is_some());
     let prepared = match (sealed, all_hold) {
-        (Some(sealed), _) => Some(Outside::new(format!(
+        (Some(sealed), _) => Some(SanitizedText::new(format!(
             "run {} already sealed its token; the plan uses those seals and creates no token",
             sealed.run
         ))),
@@ -158,7 +160,7 @@ fn check_brought(
     snapshot: &Snapshot,
     token: &Token,
     needs: &[Need],
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<(), Problem> {
     if token.kind == TokenKind::Other {
         return Ok(());
@@ -167,7 +169,7 @@ fn check_brought(
         .brought
         .need("the token from the file")
         .map_err(|mut problem| {
-            if problem.kind == Kind::Credentials {
+            if problem.kind == ProblemKind::Credentials {
                 problem.hints.clear();
                 problem = problem
                     .hint(
@@ -186,7 +188,7 @@ fn check_brought(
         super::credentials::Alarm::None => {}
         super::credentials::Alarm::Over => {
             return Err(
-                Problem::new(Kind::Credentials, "the token from the file has expired")
+                Problem::new(ProblemKind::Credentials, "the token from the file has expired")
                     .hint("use a newer token, or omit --token-file to create one"),
             );
         }
@@ -220,7 +222,7 @@ pub fn lacking(
             problem
                 .unwrap_or_else(|| {
                     Problem::new(
-                        Kind::Credentials,
+                        ProblemKind::Credentials,
                         "the token lacks permissions that the jobs of its targets need",
                     )
                 })
@@ -236,7 +238,7 @@ fn usable_seals<'s>(
     intent: &RotateIntent,
     copies: &[(&SecretTarget, &RepositorySecrets)],
     shared: &[organisation::Shared<'_>],
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Option<&'s SealedRotation> {
     let sealed = snapshot.sealed.as_ref().filter(|_| intent.brought.is_none())?;
     let revoked = sealed
@@ -289,7 +291,7 @@ fn usable_seals<'s>(
     Some(sealed)
 }
 
-fn check_step(kind: TokenKind, needs: Vec<Need>, skip_reason: Option<Outside>) -> Step {
+fn check_step(kind: TokenKind, needs: Vec<Need>, skip_reason: Option<SanitizedText>) -> Step {
     let op = Op::CheckToken {
         credential: kind,
         needs,
@@ -312,7 +314,7 @@ fn seal_step(
     targets: &[SecretTarget],
     copies: &[(&SecretTarget, &RepositorySecrets)],
     shared: &[organisation::Shared<'_>],
-    skip_reason: Option<Outside>,
+    skip_reason: Option<SanitizedText>,
 ) -> Step {
     let op = Op::SealSecrets {
         targets: copies.iter().map(|(target, _)| (*target).clone()).collect(),
@@ -387,7 +389,7 @@ fn set_step(
     }
 }
 
-fn say_orphans(snapshot: &Snapshot, intent: &RotateIntent, warnings: &mut Vec<Outside>) {
+fn say_orphans(snapshot: &Snapshot, intent: &RotateIntent, warnings: &mut Vec<SanitizedText>) {
     for orphan in &snapshot.orphans {
         if intent.revoke.contains(&super::Revoked::Session(orphan.clone())) {
             continue;

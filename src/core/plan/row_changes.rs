@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::charm::ChannelRow;
-use crate::domain::{Base, Channel, ChannelChange, Outside, RunId, Serving};
+use crate::domain::{Base, Channel, ChannelChange, RunId, SanitizedText, Serving};
 
 /// Tolerance between the clocks of this machine and the store.
 const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
@@ -18,7 +18,7 @@ const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangedBy {
     /// A run of this journal, with the account that started it.
-    Run(RunId, Outside),
+    Run(RunId, SanitizedText),
     /// Something else: another tool, another machine or the web.
     OutsideWindlass,
 }

@@ -1,9 +1,9 @@
 //! Plans a sign-in: a token is created and stored on this machine.
 
 use crate::config::Workspace;
-use crate::domain::{Kind, Outside, Problem, Snapshot, count};
+use crate::domain::{Problem, ProblemKind, SanitizedText, Snapshot, count};
 
-use super::{Intent, Keep, Op, Plan, SignInIntent, State, Step, StepId, Undo};
+use super::{Intent, Op, Plan, SignInIntent, State, Step, StepId, TokenStorage, Undo};
 
 /// Id of the step that stores the token.
 pub const KEEP_STEP: &str = "keep-token";
@@ -12,31 +12,32 @@ pub const KEEP_STEP: &str = "keep-token";
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -> Result<Plan, Problem> {
     if intent.scope.permissions.is_empty() {
         return Err(
-            Problem::new(Kind::Usage, "a token without permissions is useless")
+            Problem::new(ProblemKind::Usage, "a token without permissions is useless")
                 .hint("name a permission with --permission, or omit the option"),
         );
     }
     if intent.scope.ttl < 10 {
-        return Err(
-            Problem::new(Kind::Usage, "a token must be valid for at least 10 seconds")
-                .hint("give --ttl in seconds: 15780000 is half a year"),
-        );
+        return Err(Problem::new(
+            ProblemKind::Usage,
+            "a token must be valid for at least 10 seconds",
+        )
+        .hint("give --ttl in seconds: 15780000 is half a year"));
     }
     let sign_in = mint_step(snapshot, intent.scope.clone(), None);
     let op = Op::KeepToken {
         keep: intent.keep.clone(),
     };
     let (target, after) = match &intent.keep {
-        Keep::Keyring => (
-            Outside::new("keyring"),
+        TokenStorage::Keyring => (
+            SanitizedText::new("keyring"),
             State::text("the new token, readable by charmcraft too"),
         ),
-        Keep::EncryptedFile => (
-            Outside::new("encrypted file"),
+        TokenStorage::EncryptedFile => (
+            SanitizedText::new("encrypted file"),
             State::text("the new token, protected by the passphrase"),
         ),
-        Keep::Export { path, .. } => (
-            Outside::new(path),
+        TokenStorage::Export { path, .. } => (
+            SanitizedText::new(path),
             State::text("the new token unencrypted, readable only by you"),
         ),
     };
@@ -45,7 +46,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -
         .value
         .as_ref()
         .filter(|facts| {
-            intent.keep == Keep::Keyring
+            intent.keep == TokenStorage::Keyring
                 && facts.origin == crate::domain::credential::CredentialOrigin::Keyring
         })
         .map_or(State::Nothing(()), |_| {
@@ -71,12 +72,12 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -
         vec![sign_in, keep],
         "Charmhub".to_owned(),
     );
-    if let Keep::Export { path, .. } = &intent.keep {
+    if let TokenStorage::Export { path, .. } = &intent.keep {
         plan.warnings.push(
             format!(
                 "{} will hold the token unencrypted: anyone who reads it can release your \
                 charms. Delete the file after use",
-                Outside::new(path)
+                SanitizedText::new(path)
             )
             .into(),
         );
@@ -88,7 +89,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -
 pub fn mint_step(
     snapshot: &Snapshot,
     scope: crate::domain::credential::TokenScope,
-    skip_reason: Option<Outside>,
+    skip_reason: Option<SanitizedText>,
 ) -> Step {
     let packages = match scope.packages.len() {
         0 => "every package".to_owned(),

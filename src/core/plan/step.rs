@@ -15,18 +15,20 @@ use serde::{Deserialize, Serialize};
 use chrono::{DateTime, Utc};
 
 use super::Risk;
-use super::intent::Keep;
+use super::intent::TokenStorage;
 use crate::config::workspace::TokenKind;
 use crate::domain::charm::Serving;
 use crate::domain::credential::TokenScope;
 use crate::domain::secret::SelectedRepository;
 use crate::domain::{
     Author, Base, Channel, CharmName, CharmRevision, CommitId, Cut, Digest, FileBytes, GitHubRepository,
-    ManifestDigest, OrganisationSecret, Origin, Outside, ReleaseName, Repository, ResourceName, SecretTarget,
-    SessionId, Track,
+    ManifestDigest, OrganisationSecret, Origin, ReleaseName, Repository, ResourceName, SanitizedText,
+    SecretTarget, SessionId, Track,
 };
 
-pub use rows::{Attach, AttachFrom, Move, PlannedResource, PlannedRow, State, row_pairs};
+pub use rows::{
+    AttachFrom, ChannelUpdate, PlannedResource, PlannedRow, ResourceAttachment, State, row_pairs,
+};
 pub use subject::{Need, NeededPackage, Subject};
 pub use undo::Undo;
 
@@ -55,7 +57,7 @@ pub struct Step {
     /// Kind of step, for display and for JSON.
     pub kind: String,
     /// Subject of the step.
-    pub target: Outside,
+    pub target: SanitizedText,
     /// State before the step.
     pub before: State,
     /// State after the step.
@@ -63,7 +65,7 @@ pub struct Step {
     /// Bytes that it sends, if known.
     pub bytes: Option<u64>,
     /// Why nothing needs to be done; then the step is skipped.
-    pub skip_reason: Option<Outside>,
+    pub skip_reason: Option<SanitizedText>,
     /// How it can be undone, or why it cannot.
     pub undo: Undo,
     /// True if the run can succeed without it.
@@ -79,7 +81,7 @@ impl Step {
         Self {
             id,
             kind: op.kind().to_owned(),
-            target: Outside::new(target),
+            target: SanitizedText::new(target),
             before: State::Nothing(()),
             after: State::Nothing(()),
             bytes: None,
@@ -182,14 +184,14 @@ pub enum Op {
         /// The charm.
         charm: CharmName,
         /// The rows to set.
-        moves: Vec<Move>,
+        moves: Vec<ChannelUpdate>,
     },
     /// Waits until the public API serves what was released.
     Verify {
         /// The charm.
         charm: CharmName,
         /// The rows that must be served.
-        moves: Vec<Move>,
+        moves: Vec<ChannelUpdate>,
     },
     /// Creates a commit that no branch names yet.
     Commit {
@@ -286,7 +288,7 @@ pub enum Op {
     /// Stores the token of this run on this machine.
     KeepToken {
         /// Where it is stored.
-        keep: Keep,
+        keep: TokenStorage,
     },
     /// Checks with the service that the value of this run is sufficient for every target.
     CheckToken {

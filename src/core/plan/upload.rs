@@ -9,8 +9,8 @@ mod tests;
 use crate::config::Workspace;
 use crate::domain::charm::CharmFacts;
 use crate::domain::{
-    ContentFacts, FileFacts, ImageDetail, ImageFacts, Kind, ManifestDigest, Outside, Problem,
-    ResourceRevision, Snapshot,
+    ContentFacts, FileFacts, ImageDetail, ImageFacts, ManifestDigest, Problem, ProblemKind, ResourceRevision,
+    SanitizedText, Snapshot,
 };
 
 use super::evidence::is_held;
@@ -42,7 +42,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
         }
         _ => {
             return Err(Problem::new(
-                Kind::Internal,
+                ProblemKind::Internal,
                 "the content that was read is not the content \
             of this upload",
             ));
@@ -58,13 +58,13 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
     );
     plan.assumptions = vec![match content {
         ContentFacts::File(file) => Assumption {
-            what: Outside::new(&file.path),
-            value: Outside::new(format!("{} ({} bytes)", file.digest, file.size)),
+            what: SanitizedText::new(&file.path),
+            value: SanitizedText::new(format!("{} ({} bytes)", file.digest, file.size)),
             step: Some(StepId(format!("upload/{}/{}", intent.charm, intent.resource))),
         },
         ContentFacts::Image(image) => Assumption {
-            what: Outside::new(image.detail.source.to_string()),
-            value: Outside::new(image.detail.digest.to_string()),
+            what: SanitizedText::new(image.detail.source.to_string()),
+            value: SanitizedText::new(image.detail.digest.to_string()),
             step: Some(StepId(format!("copy/{}/{}", intent.charm, intent.resource))),
         },
     }];
@@ -76,7 +76,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
 pub fn welcome<'a>(
     snapshot: &'a Snapshot,
     intent: &UploadIntent,
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<&'a CharmFacts, Problem> {
     let facts = ours(snapshot, &intent.charm, warnings)?;
     fits(facts, intent)?;
@@ -88,7 +88,10 @@ pub(super) fn found(snapshot: &Snapshot) -> Result<&ContentFacts, Problem> {
     match (&snapshot.content.value, &snapshot.content.problem) {
         (_, Some(problem)) => Err(problem.clone()),
         (Some(content), None) => Ok(content),
-        (None, None) => Err(Problem::new(Kind::Internal, "the content to upload was not read")),
+        (None, None) => Err(Problem::new(
+            ProblemKind::Internal,
+            "the content to upload was not read",
+        )),
     }
 }
 
@@ -108,7 +111,10 @@ fn fits(facts: &CharmFacts, intent: &UploadIntent) -> Result<(), Problem> {
         let mut known: Vec<String> = facts.declared.iter().map(|one| one.name.to_string()).collect();
         known.sort();
         known.dedup();
-        let problem = Problem::new(Kind::NotFound, format!("{charm} has no resource {resource}"));
+        let problem = Problem::new(
+            ProblemKind::NotFound,
+            format!("{charm} has no resource {resource}"),
+        );
         return Err(if known.is_empty() {
             problem.hint(
                 "no revision declares a resource; upload the charm first: charmcraft \
@@ -121,12 +127,12 @@ fn fits(facts: &CharmFacts, intent: &UploadIntent) -> Result<(), Problem> {
     let image = declared.kind.as_str() == IMAGE;
     match (content, image) {
         (Content::File { .. }, true) => Err(Problem::new(
-            Kind::Usage,
+            ProblemKind::Usage,
             format!("{resource} of {charm} is an image, not a file"),
         )
         .hint("upload an image with --image DIGEST or --from REFERENCE")),
         (Content::Digest { .. } | Content::From { .. }, false) => Err(Problem::new(
-            Kind::Usage,
+            ProblemKind::Usage,
             format!("{resource} of {charm} is of type {}, not an image", declared.kind),
         )
         .hint("upload it with --filepath PATH")),
@@ -138,14 +144,14 @@ fn fits(facts: &CharmFacts, intent: &UploadIntent) -> Result<(), Problem> {
 pub fn architectures(asked: &[String]) -> Result<(), Problem> {
     if let Some(unknown) = asked.iter().find(|one| !ARCHITECTURES.contains(&one.as_str())) {
         return Err(Problem::new(
-            Kind::Usage,
-            format!("unknown architecture {}", Outside::capped(unknown, 60)),
+            ProblemKind::Usage,
+            format!("unknown architecture {}", SanitizedText::capped(unknown, 60)),
         )
         .hint(format!("known architectures: {}", ARCHITECTURES.join(", "))));
     }
     if asked.len() > 1 && asked.iter().any(|one| one == "all") {
         return Err(Problem::new(
-            Kind::Usage,
+            ProblemKind::Usage,
             "the architecture 'all' cannot be combined with others",
         )
         .hint("remove either 'all' or the others"));
@@ -158,7 +164,7 @@ fn file_step(
     intent: &UploadIntent,
     file: &FileFacts,
     asked: &[String],
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<Step, Problem> {
     architectures(asked)?;
     let architectures = if asked.is_empty() {
@@ -176,7 +182,7 @@ fn file_step(
         && same.architectures != architectures
         && !same.architectures.is_empty()
     {
-        warnings.push(Outside::new(format!(
+        warnings.push(SanitizedText::new(format!(
             "revision {} already holds this file for {}; Charmhub keeps that revision and its \
             architectures",
             same.revision.0,
@@ -194,7 +200,7 @@ fn file_step(
     Ok(Step {
         id: StepId(format!("upload/{}/{}", intent.charm, intent.resource)),
         kind: op.kind().to_owned(),
-        target: Outside::new(format!("{} {}", intent.charm, intent.resource)),
+        target: SanitizedText::new(format!("{} {}", intent.charm, intent.resource)),
         before: State::text(&file.path),
         after: State::text(format!(
             "a revision with sha256 {} for {}",
@@ -203,7 +209,7 @@ fn file_step(
         )),
         bytes: Some(if same.is_some() { 0 } else { file.size }),
         skip_reason: same.map(|same| {
-            Outside::new(format!(
+            SanitizedText::new(format!(
                 "revision {} of {} already holds this file",
                 same.revision.0, intent.resource
             ))
@@ -252,9 +258,9 @@ pub fn holding(
 }
 
 /// Describes the manifest of an existing revision that is used in place of a new one.
-fn other_manifest(intent: &UploadIntent, image: &ImageFacts, held: HeldImage) -> Option<Outside> {
+fn other_manifest(intent: &UploadIntent, image: &ImageFacts, held: HeldImage) -> Option<SanitizedText> {
     (held.digest != image.detail.digest).then(|| {
-        Outside::new(format!(
+        SanitizedText::new(format!(
             "no new revision: revision {} of {} already holds this image as manifest {}, with the \
             same config digest",
             held.revision.0, intent.resource, held.digest
@@ -283,14 +289,14 @@ fn image_steps(
             has.join(", ")
         };
         return Err(Problem::new(
-            Kind::Invalid,
+            ProblemKind::Invalid,
             format!("{} has no platform that Charmhub supports", detail.source),
         )
         .cause(format!("its platforms are {has}"))
         .hint("Charmhub accepts linux images for amd64, arm64, armhf, ppc64el, riscv64 and s390x"));
     }
     let already = held.map(|held| {
-        Outside::new(format!(
+        SanitizedText::new(format!(
             "revision {} of {resource} already holds this image",
             held.revision.0
         ))
@@ -308,10 +314,10 @@ fn image_steps(
         digest,
         architectures: architectures.clone(),
     };
-    let target = Outside::new(format!("{charm} {resource}"));
+    let target = SanitizedText::new(format!("{charm} {resource}"));
     let there = image
         .there
-        .then(|| Outside::new("the image is already in Canonical's registry"));
+        .then(|| SanitizedText::new("the image is already in Canonical's registry"));
     let skip_copy = already.clone().or(there);
     Ok(vec![
         Step {

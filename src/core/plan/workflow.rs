@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 
 use super::step::State;
 use crate::config::Workspace;
-use crate::domain::snapshot::Standing;
+use crate::domain::snapshot::SourceStatus;
 use crate::domain::workflow::{InputKind, RepositoryWorkflows, WorkflowFile, WorkflowInput, WorkflowRun};
-use crate::domain::{GitHubRepository, Kind, Outside, Problem, Snapshot};
+use crate::domain::{GitHubRepository, Problem, ProblemKind, SanitizedText, Snapshot};
 use crate::plan::{Intent, Op, Plan, Step, StepId, Undo, WorkflowAction, WorkflowIntent};
 
 /// GitHub's limit for the total length of all inputs, in characters.
@@ -25,7 +25,12 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &WorkflowIntent)
     let what = format!("the list of workflows of {repository}");
     let seen = match snapshot.workflows.get(repository) {
         Some(seen) => seen.need(&what)?,
-        None => return Err(Problem::new(Kind::Internal, format!("{what} was not read"))),
+        None => {
+            return Err(Problem::new(
+                ProblemKind::Internal,
+                format!("{what} was not read"),
+            ));
+        }
     };
     let mut warnings = Vec::new();
     let (title, name, step) = match &intent.action {
@@ -81,8 +86,11 @@ fn one_named<'s>(
         [] => {
             let names: Vec<&str> = seen.files.iter().map(WorkflowFile::file_name).collect();
             let problem = Problem::new(
-                Kind::NotFound,
-                format!("{repository} has no workflow {}", Outside::capped(name, 100)),
+                ProblemKind::NotFound,
+                format!(
+                    "{repository} has no workflow {}",
+                    SanitizedText::capped(name, 100)
+                ),
             );
             Err(if names.is_empty() {
                 problem.hint("it has no workflows")
@@ -93,7 +101,7 @@ fn one_named<'s>(
         some => {
             let names: Vec<&str> = some.iter().map(|file| file.file_name()).collect();
             let text = format!("{} workflows of {repository} have this name", some.len());
-            Err(Problem::new(Kind::Usage, text)
+            Err(Problem::new(ProblemKind::Usage, text)
                 .hint(format!("use one of the file names {}", names.join(", "))))
         }
     }
@@ -105,8 +113,11 @@ fn run_of<'s>(
     run: u64,
 ) -> Result<&'s WorkflowRun, Problem> {
     seen.run(run).ok_or_else(|| {
-        Problem::new(Kind::NotFound, format!("{repository} has no workflow run {run}"))
-            .hint("list recent runs: windlass workflow list")
+        Problem::new(
+            ProblemKind::NotFound,
+            format!("{repository} has no workflow run {run}"),
+        )
+        .hint("list recent runs: windlass workflow list")
     })
 }
 
@@ -118,8 +129,8 @@ fn may_start(
     step: &str,
 ) -> Result<(), Problem> {
     let remedy = "a classic token needs the scope repo, a fine-grained one Actions: read and write on this repository, a job of GitHub Actions 'permissions: actions: write'";
-    let refused = |text: String| Err(Problem::new(Kind::Credentials, text).hint(remedy));
-    if snapshot.github.standing() == Standing::Absent {
+    let refused = |text: String| Err(Problem::new(ProblemKind::Credentials, text).hint(remedy));
+    if snapshot.github.standing() == SourceStatus::Absent {
         return refused(format!("step {step} needs a GitHub token, but none is set"));
     }
     // The permissions of a job's token are not known; GitHub will decide.
@@ -145,14 +156,14 @@ fn able(
     repository: &GitHubRepository,
     file: &WorkflowFile,
     snapshot: &Snapshot,
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<(), Problem> {
     let name = file.file_name();
     let findings = lint::findings(repository, file, snapshot.taken_at);
     let (fatal, rest): (Vec<_>, Vec<_>) = findings.into_iter().partition(|one| one.fault.prevents());
     if let Some(first) = fatal.first() {
         let mut problem = Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!("{name} of {repository} cannot run; nothing started"),
         );
         for finding in &fatal {
@@ -165,7 +176,7 @@ fn able(
     }
     if file.form.is_none() {
         return Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!("{name} of {repository} cannot be started by hand"),
         )
         .cause("it has no workflow_dispatch trigger")
@@ -173,7 +184,7 @@ fn able(
     }
     warnings.extend(
         rest.iter()
-            .map(|finding| Outside::new(format!("{}; {}", finding.text, finding.remedy))),
+            .map(|finding| SanitizedText::new(format!("{}; {}", finding.text, finding.remedy))),
     );
     Ok(())
 }
@@ -184,7 +195,7 @@ fn filled(file: &WorkflowFile, inputs: &BTreeMap<String, String>) -> Result<(), 
     let mut wrong: Vec<String> = inputs
         .keys()
         .filter(|name| !form.iter().any(|input| &input.name == *name))
-        .map(|name| format!("{}: unknown input", Outside::capped(name, 100)))
+        .map(|name| format!("{}: unknown input", SanitizedText::capped(name, 100)))
         .collect();
     wrong.extend(form.iter().filter_map(|input| {
         let why = match inputs.get(&input.name) {
@@ -194,7 +205,7 @@ fn filled(file: &WorkflowFile, inputs: &BTreeMap<String, String>) -> Result<(), 
             }
             None => None,
         };
-        why.map(|why| format!("{}: {why}", Outside::capped(&input.name, 100)))
+        why.map(|why| format!("{}: {why}", SanitizedText::capped(&input.name, 100)))
     }));
     if inputs
         .iter()
@@ -210,7 +221,7 @@ fn filled(file: &WorkflowFile, inputs: &BTreeMap<String, String>) -> Result<(), 
         return Ok(());
     }
     let mut problem = Problem::new(
-        Kind::Usage,
+        ProblemKind::Usage,
         format!("invalid inputs of {}; nothing started", file.file_name()),
     );
     for text in wrong {
@@ -266,7 +277,7 @@ pub fn words(form: &[WorkflowInput]) -> String {
             } else {
                 ""
             };
-            format!("{}{kind}{must}", Outside::capped(&input.name, 100))
+            format!("{}{kind}{must}", SanitizedText::capped(&input.name, 100))
         })
         .collect();
     words.join("; ")
@@ -296,7 +307,7 @@ fn dispatch(
     };
     let given: Vec<String> = inputs
         .iter()
-        .map(|(name, value)| Outside::capped(format!("{name}={value}"), 200).to_string())
+        .map(|(name, value)| SanitizedText::capped(format!("{name}={value}"), 200).to_string())
         .collect();
     let with = if given.is_empty() {
         String::new()
@@ -314,14 +325,17 @@ fn dispatch(
         op,
         format!("{} of {repository}", file.file_name()),
         before,
-        format!("runs on {}{with}", Outside::capped(&seen.default_branch, 100)),
+        format!(
+            "runs on {}{with}",
+            SanitizedText::capped(&seen.default_branch, 100)
+        ),
         Undo::impossible("'windlass workflow cancel' stops it; what it did before stays"),
     )
 }
 
 /// Fails if GitHub would refuse the rerun, or if it would certainly fail again.
 fn repeatable(run: &WorkflowRun, snapshot: &Snapshot) -> Result<(), Problem> {
-    let refused = |text: &str| Problem::new(Kind::Refused, format!("run {}: {text}", run.id));
+    let refused = |text: &str| Problem::new(ProblemKind::Refused, format!("run {}: {text}", run.id));
     if !run.ended() {
         return Err(refused("it is still in progress")
             .hint(format!("follow it: windlass workflow watch {}", run.id))
@@ -377,7 +391,10 @@ fn cancel(repository: &GitHubRepository, run: &WorkflowRun, id: String) -> Step 
         Undo::by("windlass workflow rerun"),
     );
     if run.ended() {
-        step.skip_reason = Some(Outside::new(format!("it has already ended: {}", run.word())));
+        step.skip_reason = Some(SanitizedText::new(format!(
+            "it has already ended: {}",
+            run.word()
+        )));
     }
     step
 }

@@ -9,7 +9,7 @@ use crate::services::charmhub::sign_on::{Login, SignedOn};
 
 /// Holds the inputs of a run besides its plan.
 #[derive(Clone, Default)]
-pub struct Means {
+pub struct RunSecrets {
     /// The operator's login, for a second try if the first token got lost on the way.
     pub login: Option<Login>,
     /// A sign-in whose exchange is still to be made.
@@ -20,7 +20,7 @@ pub struct Means {
     pub passphrase: Option<SecretString>,
 }
 
-impl std::fmt::Debug for Means {
+impl std::fmt::Debug for RunSecrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Means(not shown)")
     }

@@ -13,7 +13,7 @@ mod runner;
 mod session;
 mod steps;
 
-pub use means::Means;
+pub use means::RunSecrets;
 pub use progress::{Event, Happened, Phase, Retry, RunProgress, StepProgress};
 pub use resumption::Resumption;
 pub use session::{RunHandle, Session, Setting};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::domain::{Outside, Problem};
+use crate::domain::{Problem, SanitizedText};
 use crate::journal::{Outcome, RunId, StepOutcome};
 use crate::plan::StepId;
 
@@ -39,9 +39,9 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Retry {
     /// Why it was retried.
-    pub reason: Outside,
+    pub reason: SanitizedText,
     /// The service's own id of the request that failed.
-    pub request_id: Option<Outside>,
+    pub request_id: Option<SanitizedText>,
     /// When it is tried again; in the past once it was.
     pub again_at: DateTime<Utc>,
 }
@@ -62,7 +62,7 @@ pub struct StepProgress {
     /// The last retry.
     pub retry: Option<Retry>,
     /// A short note on what happens now.
-    pub note: Option<Outside>,
+    pub note: Option<SanitizedText>,
     /// When the step began.
     pub begun_at: Option<DateTime<Utc>>,
     /// When the step ended.
@@ -104,7 +104,7 @@ impl StepProgress {
     /// Counts a retry at `again_at`, because of `problem`.
     pub fn tries_again(&mut self, problem: &Problem, again_at: DateTime<Utc>) {
         let reason = match problem.causes.last() {
-            Some(cause) => Outside::new(format!("{}: {cause}", problem.summary)),
+            Some(cause) => SanitizedText::new(format!("{}: {cause}", problem.summary)),
             None => problem.summary.clone(),
         };
         self.retries += 1;
@@ -143,7 +143,7 @@ pub enum Happened {
     /// The run began.
     Begun,
     /// A step entered another phase, or changed its note.
-    Phase(Phase, Option<Outside>),
+    Phase(Phase, Option<SanitizedText>),
     /// Something is tried again: the number of the attempt, and why.
     Retry(u32, Retry),
     /// A step ended.
@@ -250,7 +250,7 @@ impl RunProgress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Kind;
+    use crate::domain::ProblemKind;
 
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(second, 0).unwrap()
@@ -266,7 +266,7 @@ mod tests {
             p.note = Some("sending blobs".into());
         });
         run.change(&id, at(3), |p| p.bytes_done = 7);
-        let mut problem = Problem::new(Kind::Network, "no answer").cause("timed out");
+        let mut problem = Problem::new(ProblemKind::Network, "no answer").cause("timed out");
         problem.request_id = Some("req-1".into());
         run.change(&id, at(4), |p| p.tries_again(&problem, at(6)));
         assert_eq!(run.steps[&id].waits(at(4)), Some(Duration::from_secs(2)));
@@ -337,7 +337,7 @@ mod tests {
         for second in 0..1000 {
             run.change(&id, at(second), |p| {
                 p.phase = Phase::Processing;
-                p.note = Some(Outside::new(format!("look {second}")));
+                p.note = Some(SanitizedText::new(format!("look {second}")));
             });
         }
         assert_eq!(run.events.len(), EVENTS);

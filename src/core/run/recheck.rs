@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::session::Session;
 use super::steps::{close, commit, copy_image, release_bundle};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 use crate::plan::{Op, Plan};
 use crate::services::github::{GitHubWriter, RefName};
 use crate::services::registry::TagBefore;
@@ -58,7 +58,7 @@ pub async fn plan(session: &Session, plan: &Plan) -> Result<(), Problem> {
         };
         if !moved.is_empty() {
             let mut problem = Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!("{charm} has changed since the preview: nothing was {verb}"),
             );
             for text in moved {
@@ -115,7 +115,7 @@ async fn github(session: &Session, plan: &Plan) -> Result<(), Problem> {
             let name = RefName::branch(branch);
             if let Some(there) = github.reference(repository, &name).await? {
                 return Err(Problem::new(
-                    Kind::Refused,
+                    ProblemKind::Refused,
                     format!("{name} of {repository} was created since the preview"),
                 )
                 .cause(format!("it is at {}", there.short()))

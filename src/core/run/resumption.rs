@@ -7,11 +7,11 @@
 use secrecy::SecretString;
 
 use super::finished_steps;
-use super::means::Means;
+use super::means::RunSecrets;
 use super::session::{RunHandle, Session};
 use super::steps::{may_be_ours, seconds_ahead};
 use crate::domain::credential::TokenScope;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::journal::{RunId, RunRecord};
 use crate::plan::{self, Intent, Op, Plan, RotateIntent, State, Step};
 
@@ -58,9 +58,9 @@ impl Session {
             return Ok(own_plan(record));
         };
         if record.plan.workspace != self.config.workspace.name {
-            let workspace = Outside::new(&record.plan.workspace);
+            let workspace = SanitizedText::new(&record.plan.workspace);
             return Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!("run {run} belongs to the workspace {workspace}"),
             )
             .hint(format!("windlass --workspace {workspace} resume {run}")));
@@ -98,7 +98,7 @@ impl Session {
             return Ok(plan);
         }
         let mut problem = Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!(
                 "secrets were set by another client since run {} was planned",
                 record.id
@@ -116,10 +116,10 @@ impl Session {
     }
 
     /// Resumes a run with the result of [`Session::resumption`].
-    pub fn resume_as(&self, resumption: Resumption, means: Means) -> Result<RunHandle, Problem> {
+    pub fn resume_as(&self, resumption: Resumption, means: RunSecrets) -> Result<RunHandle, Problem> {
         if resumption.sign_in().is_some() && means.login.is_none() && means.signed.is_none() {
             return Err(Problem::new(
-                Kind::Credentials,
+                ProblemKind::Credentials,
                 format!(
                     "run {} needs a new token: the first one was lost or is no longer valid",
                     resumption.run

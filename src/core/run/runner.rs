@@ -12,33 +12,33 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::means::Means;
+use super::means::RunSecrets;
 use super::progress::{Phase, RunProgress, StepProgress};
 use super::session::Session;
-use super::steps::{self, Ended, Tools};
-use crate::domain::{Kind, Outside, Problem};
-use crate::journal::{Made, Outcome, RunId, RunRecord, StepOutcome, StepRecord, SubjectLocks};
+use super::steps::{self, StepClients, StepResult};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
+use crate::journal::{Outcome, RunId, RunRecord, StepOutcome, StepOutput, StepRecord, SubjectLocks};
 use crate::plan::{Op, Plan, Step, StepId};
 
 /// Holds a run to be performed.
-pub struct Order {
+pub struct RunRequest {
     session: Session,
     id: RunId,
     plan: Plan,
-    means: Means,
+    means: RunSecrets,
     resumed: bool,
     cancel: CancellationToken,
-    telling: Arc<Telling>,
+    telling: Arc<ProgressSender>,
     started_at: DateTime<Utc>,
     _locks: SubjectLocks,
 }
 
 /// Reports what a run is busy with.
-pub struct Telling {
+pub struct ProgressSender {
     sender: watch::Sender<RunProgress>,
 }
 
-impl Telling {
+impl ProgressSender {
     /// Changes the progress of one step.
     pub fn step(&self, id: &StepId, change: impl FnOnce(&mut StepProgress)) {
         let at = Utc::now();
@@ -77,13 +77,13 @@ impl Rate {
     }
 }
 
-impl Order {
+impl RunRequest {
     /// Returns an order and the receiver of its progress.
     pub fn new(
         session: Session,
         id: RunId,
         plan: Plan,
-        means: Means,
+        means: RunSecrets,
         resumed: bool,
         cancel: CancellationToken,
         locks: SubjectLocks,
@@ -103,7 +103,7 @@ impl Order {
             .collect();
         let picture = RunProgress::new(id.clone(), steps, Utc::now());
         let (sender, receiver) = watch::channel(picture);
-        let telling = Arc::new(Telling { sender });
+        let telling = Arc::new(ProgressSender { sender });
         (
             Self {
                 session,
@@ -123,7 +123,7 @@ impl Order {
 
 /// Runs `order` to its end. If the journal can no longer be written, the run stops, and the record
 /// holds what is known about how far it came.
-pub async fn run(order: Order) -> Result<RunRecord, Problem> {
+pub async fn run(order: RunRequest) -> Result<RunRecord, Problem> {
     let journal = order.session.journal.clone();
     let watcher = {
         let (cancel, telling) = (order.cancel.clone(), order.telling.clone());
@@ -140,7 +140,7 @@ pub async fn run(order: Order) -> Result<RunRecord, Problem> {
         journal.end(&order.id, outcome, problem.as_ref(), Utc::now())?;
         journal.run(&order.id)?.ok_or_else(|| {
             Problem::new(
-                Kind::Internal,
+                ProblemKind::Internal,
                 format!("run {} is missing from the journal", order.id),
             )
         })
@@ -156,10 +156,10 @@ pub async fn run(order: Order) -> Result<RunRecord, Problem> {
 
 /// Returns the record of a run whose journal could no longer be written because of `problem`,
 /// based on what was `kept`. A step whose begin but not its end was recorded may have been done.
-fn unrecorded(order: &Order, kept: Result<Option<RunRecord>, Problem>, problem: Problem) -> RunRecord {
+fn unrecorded(order: &RunRequest, kept: Result<Option<RunRecord>, Problem>, problem: Problem) -> RunRecord {
     let mut record = kept.ok().flatten().unwrap_or_else(|| RunRecord {
         id: order.id.clone(),
-        actor: Outside::new(super::session::actor()),
+        actor: SanitizedText::new(super::session::actor()),
         plan: order.plan.clone(),
         outcome: None,
         started_at: order.started_at,
@@ -182,10 +182,10 @@ fn unrecorded(order: &Order, kept: Result<Option<RunRecord>, Problem>, problem: 
     record
 }
 
-async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
+async fn go(order: &RunRequest) -> Result<(Outcome, Option<Problem>), Problem> {
     let journal = &order.session.journal;
     let earlier = journal.run(&order.id)?;
-    let mut made: BTreeMap<StepId, Made> = BTreeMap::new();
+    let mut made: BTreeMap<StepId, StepOutput> = BTreeMap::new();
     let mut pending: Vec<&Step> = Vec::new();
     let settled = |step: &Step| {
         let record = earlier.as_ref().filter(|_| order.resumed)?.step(&step.id)?;
@@ -237,7 +237,7 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
     if pending.is_empty() {
         return ended(order, problems, false);
     }
-    let tools = match Tools::new(&order.session, &order.id, &order.plan, order.means.clone()).await {
+    let tools = match StepClients::new(&order.session, &order.id, &order.plan, order.means.clone()).await {
         Ok(tools) => tools,
         Err(problem) => {
             for step in pending {
@@ -263,8 +263,8 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
             .into_iter()
             .partition(|step| waits_for(step, &made).is_some_and(|made| made.no_longer_accepted));
         for step in barred {
-            let note = Outside::new("Charmhub no longer accepts bundles");
-            let brought = Made {
+            let note = SanitizedText::new("Charmhub no longer accepts bundles");
+            let brought = StepOutput {
                 note: Some(note.clone()),
                 no_longer_accepted: true,
                 ..made.get(&step.id).cloned().unwrap_or_default()
@@ -306,17 +306,17 @@ struct Trouble {
 
 /// Returns true if a run continues without a step that ended this way. Independent parts do not
 /// affect other steps; of the rest only what the store refuses permanently may be missing.
-fn forgiven(step: &Step, outcome: StepOutcome, made: &Made) -> bool {
+fn forgiven(step: &Step, outcome: StepOutcome, made: &StepOutput) -> bool {
     let beside = step.op.stands_alone() || step.op.stands_beside();
     (step.optional && beside) || refused_for_good(step, outcome, made)
 }
 
-fn refused_for_good(step: &Step, outcome: StepOutcome, made: &Made) -> bool {
+fn refused_for_good(step: &Step, outcome: StepOutcome, made: &StepOutput) -> bool {
     step.optional && outcome == StepOutcome::Failed && made.no_longer_accepted
 }
 
 /// Returns what an ended step produced that `step` depends on, if there is such a step.
-fn waits_for<'m>(step: &Step, made: &'m BTreeMap<StepId, Made>) -> Option<&'m Made> {
+fn waits_for<'m>(step: &Step, made: &'m BTreeMap<StepId, StepOutput>) -> Option<&'m StepOutput> {
     match &step.op {
         Op::ReleaseBundle { from, .. } => made.get(from),
         // The bundle depends on its track: without the track the store accepts no bundle.
@@ -332,7 +332,7 @@ fn waits_for<'m>(step: &Step, made: &'m BTreeMap<StepId, Made>) -> Option<&'m Ma
 
 /// Returns the end of a run from the journal and `problems`.
 fn ended(
-    order: &Order,
+    order: &RunRequest,
     problems: Vec<Trouble>,
     stopped: bool,
 ) -> Result<(Outcome, Option<Problem>), Problem> {
@@ -374,7 +374,7 @@ fn verdict(problems: Vec<Trouble>, stopped: bool, lacks: bool) -> (Outcome, Opti
 }
 
 /// Ends a step as skipped.
-fn skip(order: &Order, step: &Step, brought: &Made, why: &Outside) -> Result<(), Problem> {
+fn skip(order: &RunRequest, step: &Step, brought: &StepOutput, why: &SanitizedText) -> Result<(), Problem> {
     order.session.journal.step_ends(
         &order.id,
         &step.id,
@@ -407,7 +407,7 @@ fn groups<'a>(steps: &[&'a Step]) -> Vec<Vec<&'a Step>> {
     groups
 }
 
-fn leave(order: &Order, step: &Step, made: Option<&Made>) -> Result<(), Problem> {
+fn leave(order: &RunRequest, step: &Step, made: Option<&StepOutput>) -> Result<(), Problem> {
     let brought = made.cloned().unwrap_or_default();
     order.session.journal.step_ends(
         &order.id,
@@ -420,24 +420,24 @@ fn leave(order: &Order, step: &Step, made: Option<&Made>) -> Result<(), Problem>
     order.telling.step(&step.id, |p| {
         p.phase = Phase::Ended;
         p.outcome = Some(StepOutcome::Cancelled);
-        p.note = Some(Outside::new("not started"));
+        p.note = Some(SanitizedText::new("not started"));
     });
     Ok(())
 }
 
 async fn one(
-    order: &Order,
-    tools: &Tools,
+    order: &RunRequest,
+    tools: &StepClients,
     step: &Step,
-    made: &BTreeMap<StepId, Made>,
-) -> Result<Ended, Problem> {
+    made: &BTreeMap<StepId, StepOutput>,
+) -> Result<StepResult, Problem> {
     let journal = &order.session.journal;
     journal.step_begins(&order.id, &step.id, Utc::now())?;
     order.telling.step(&step.id, |p| p.phase = Phase::Looking);
-    let made_of = |id: &StepId| -> Option<Made> { made.get(id).cloned() };
+    let made_of = |id: &StepId| -> Option<StepOutput> { made.get(id).cloned() };
     let brought = made.get(&step.id).cloned().unwrap_or_default();
-    let keep = |made: &Made| journal.step_made(&order.id, &step.id, made);
-    let work = steps::Work {
+    let keep = |made: &StepOutput| journal.step_made(&order.id, &step.id, made);
+    let work = steps::StepContext {
         step,
         plan: &order.plan,
         made: brought,
@@ -482,7 +482,7 @@ mod tests {
         Step {
             id: StepId(op.kind().to_owned()),
             kind: op.kind().to_owned(),
-            target: Outside::new("acme-bundle"),
+            target: SanitizedText::new("acme-bundle"),
             before: crate::plan::State::Nothing(()),
             after: crate::plan::State::Nothing(()),
             bytes: None,
@@ -493,17 +493,17 @@ mod tests {
         }
     }
 
-    fn refused_for_good() -> Made {
-        Made {
+    fn refused_for_good() -> StepOutput {
+        StepOutput {
             no_longer_accepted: true,
-            ..Made::default()
+            ..StepOutput::default()
         }
     }
 
     fn trouble(outcome: StepOutcome, forgiven: bool) -> Trouble {
         Trouble {
             outcome,
-            problem: Problem::new(Kind::Service, outcome.as_str()),
+            problem: Problem::new(ProblemKind::Service, outcome.as_str()),
             forgiven,
         }
     }
@@ -512,14 +512,14 @@ mod tests {
     fn an_optional_bundle_is_forgiven_only_where_the_store_no_longer_takes_it() {
         use StepOutcome::{Failed, Unknown};
         assert!(forgiven(&upload(true), Failed, &refused_for_good()));
-        assert!(!forgiven(&upload(true), Failed, &Made::default()));
+        assert!(!forgiven(&upload(true), Failed, &StepOutput::default()));
         assert!(!forgiven(&upload(true), Unknown, &refused_for_good()));
         assert!(!forgiven(&upload(false), Failed, &refused_for_good()));
         let session = Op::RevokeSession {
-            session: crate::domain::SessionId(Outside::new("s")),
+            session: crate::domain::SessionId(SanitizedText::new("s")),
             repositories: Vec::new(),
         };
-        assert!(forgiven(&step(session, true), Unknown, &Made::default()));
+        assert!(forgiven(&step(session, true), Unknown, &StepOutput::default()));
     }
 
     #[test]

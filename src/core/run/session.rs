@@ -13,14 +13,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::means::Means;
+use super::means::RunSecrets;
 use super::progress::RunProgress;
 use super::recheck;
-use super::runner::{self, Order};
+use super::runner::{self, RunRequest};
 use crate::config::Config;
 use crate::config::file::{SMALL, text_within};
 use crate::config::workspace::TokenKind;
-use crate::domain::{Fingerprint, Kind, Outside, Problem, Snapshot};
+use crate::domain::{Fingerprint, Problem, ProblemKind, SanitizedText, Snapshot};
 use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
 use crate::observe::{Inputs, Observer};
 use crate::plan::queue::{self, Queue};
@@ -130,10 +130,11 @@ impl Session {
             TokenKind::Github | TokenKind::Other => SecretString::from(text.expose_secret().trim()),
         };
         if value.expose_secret().is_empty() {
-            return Err(
-                Problem::new(Kind::Credentials, format!("{} is empty", Outside::new(source)))
-                    .hint("provide only the value, without quotes or other text around it"),
-            );
+            return Err(Problem::new(
+                ProblemKind::Credentials,
+                format!("{} is empty", SanitizedText::new(source)),
+            )
+            .hint("provide only the value, without quotes or other text around it"));
         }
         let fingerprint = self.journal.fingerprint(&value)?;
         Ok((value, fingerprint))
@@ -142,11 +143,11 @@ impl Session {
     /// Starts a confirmed plan. An open or failed run of the same intent is resumed under its own
     /// id. Must be called within a runtime.
     pub fn start(&self, plan: Plan) -> Result<RunHandle, Problem> {
-        self.start_with(plan, Means::default())
+        self.start_with(plan, RunSecrets::default())
     }
 
     /// Starts as [`Session::start`] does, with inputs that no plan may hold.
-    pub fn start_with(&self, plan: Plan, means: Means) -> Result<RunHandle, Problem> {
+    pub fn start_with(&self, plan: Plan, means: RunSecrets) -> Result<RunHandle, Problem> {
         let earlier = self.own_unfinished(&plan)?;
         self.begin(plan, means, earlier, false)
     }
@@ -161,7 +162,7 @@ impl Session {
     /// changes. Called before the plan is confirmed; the start checks it again.
     ///
     /// # Errors
-    /// [`Kind::Conflict`], with the commands that resolve that run.
+    /// [`ProblemKind::Conflict`], with the commands that resolve that run.
     pub fn check_unblocked(&self, plan: &Plan) -> Result<(), Problem> {
         self.check_unblocked_for(plan, self.own_unfinished(plan)?.as_ref())
     }
@@ -174,11 +175,11 @@ impl Session {
 
     /// Resumes a run where it stopped.
     pub async fn resume(&self, run: &RunId) -> Result<RunHandle, Problem> {
-        self.resume_with(run, Means::default()).await
+        self.resume_with(run, RunSecrets::default()).await
     }
 
     /// Resumes as [`Session::resume`] does, with inputs that no plan may hold.
-    pub async fn resume_with(&self, run: &RunId, means: Means) -> Result<RunHandle, Problem> {
+    pub async fn resume_with(&self, run: &RunId, means: RunSecrets) -> Result<RunHandle, Problem> {
         let resumption = self.resumption(run, means.brought.as_ref()).await?;
         self.resume_as(resumption, means)
     }
@@ -186,20 +187,23 @@ impl Session {
     /// Returns the record of a run of this workspace.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] if the journal has no such run, [`Kind::Refused`] if it belongs to
+    /// [`ProblemKind::NotFound`] if the journal has no such run, [`ProblemKind::Refused`] if it belongs to
     /// another workspace.
     pub fn run_of_workspace(&self, run: &RunId) -> Result<RunRecord, Problem> {
         let record = self.journal.run(run)?.ok_or_else(|| {
-            Problem::new(Kind::NotFound, format!("run {run} not found in the journal"))
-                .hint("list runs with 'windlass runs'")
+            Problem::new(
+                ProblemKind::NotFound,
+                format!("run {run} not found in the journal"),
+            )
+            .hint("list runs with 'windlass runs'")
         })?;
         let workspace = &record.plan.workspace;
         if workspace == &self.config.workspace.name {
             return Ok(record);
         }
-        let workspace = Outside::new(workspace);
+        let workspace = SanitizedText::new(workspace);
         Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!("run {run} belongs to the workspace {workspace}"),
         )
         .hint(format!("use --workspace {workspace}")))
@@ -211,7 +215,7 @@ impl Session {
         let record = self.run_of_workspace(run)?;
         if let Some(by) = &record.rolled_back_by {
             return Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!("run {run} was rolled back by run {by}: there is nothing to resume"),
             )
             .hint(format!("run it again: {}", record.plan.command))
@@ -219,7 +223,7 @@ impl Session {
         }
         if let Some(later) = &record.replaced_by {
             return Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!("run {run} was replaced by the later run {later}: there is nothing to resume"),
             )
             .hint(format!("run it again: {}", record.plan.command)));
@@ -230,7 +234,7 @@ impl Session {
         };
         if was_brought && !brought && !record.plan.nothing_to_do() {
             return Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!("run {run} set an imported value, which is not stored"),
             )
             .hint("provide it again to finish the run: windlass rotate --token-file FILE"));
@@ -244,9 +248,9 @@ impl Session {
             let Some(subject) = open.blocks(plan).filter(|_| Some(&open.id) != own) else {
                 continue;
             };
-            let title = Outside::new(&open.plan.title);
+            let title = SanitizedText::new(&open.plan.title);
             let problem = Problem::new(
-                Kind::Conflict,
+                ProblemKind::Conflict,
                 format!(
                     "run {} ({title}) of {} by {} is unfinished and changes {subject} too",
                     open.id,
@@ -263,21 +267,23 @@ impl Session {
     pub(super) fn begin(
         &self,
         plan: Plan,
-        means: Means,
+        means: RunSecrets,
         id: Option<RunId>,
         resumed: bool,
     ) -> Result<RunHandle, Problem> {
         if self.read_only {
-            return Err(
-                Problem::new(Kind::Refused, "this session is read-only: nothing was changed")
-                    .hint("run it without --read-only"),
-            );
+            return Err(Problem::new(
+                ProblemKind::Refused,
+                "this session is read-only: nothing was changed",
+            )
+            .hint("run it without --read-only"));
         }
         if self.observer.is_offline() {
-            return Err(
-                Problem::new(Kind::Refused, "this session is offline: nothing can be changed")
-                    .hint("run it without --offline"),
-            );
+            return Err(Problem::new(
+                ProblemKind::Refused,
+                "this session is offline: nothing can be changed",
+            )
+            .hint("run it without --offline"));
         }
         self.journal.check_writable()?;
         let now = Utc::now();
@@ -290,7 +296,7 @@ impl Session {
         self.check_unblocked_for(&plan, Some(&id))?;
         self.journal.begin(&id, &actor, &plan, now)?;
         let cancel = CancellationToken::new();
-        let (order, progress) = Order::new(
+        let (order, progress) = RunRequest::new(
             self.clone(),
             id.clone(),
             plan,
@@ -343,5 +349,5 @@ pub(super) fn actor() -> String {
         .map(|name| name.trim().to_owned())
         .or_else(|| variable("HOSTNAME"))
         .unwrap_or_else(|| "localhost".to_owned());
-    Outside::capped(format!("{user}@{host}"), 80).to_string()
+    SanitizedText::capped(format!("{user}@{host}"), 80).to_string()
 }

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::git::saved;
-use super::objects::Kind;
+use super::objects::ObjectKind;
 use super::reply::{Call, Reply};
 use super::run_files;
 use super::runs;
@@ -100,7 +100,7 @@ fn document(repo: &Repo, url: &str, name: &str, file: &str) -> Option<Value> {
     let (_, first) = objects.log(&tip, Some(file)).pop()?;
     let (_, last) = objects.log(&tip, Some(file)).into_iter().next()?;
     let blob = objects.at(&objects.commit(&tip)?.tree, file)?;
-    let text = String::from_utf8_lossy(objects.get(&blob.id, Kind::Blob)?).into_owned();
+    let text = String::from_utf8_lossy(objects.get(&blob.id, ObjectKind::Blob)?).into_owned();
     let title = text
         .lines()
         .find_map(|line| line.strip_prefix("name:"))

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::git::{people, saved, wrapped};
-use super::objects::{Commit, Entry, Kind, Objects};
+use super::objects::{Commit, Entry, ObjectKind, Objects};
 use super::reply::{Call, Reply};
 use super::settings;
 use super::shapes;
@@ -122,7 +122,7 @@ pub(super) fn changed_files(objects: &Objects, url: &str, before: Option<&Commit
     let new = files(objects.commit(id).as_ref().map(|commit| commit.tree.as_str()));
     let lines = |entry: Option<&Entry>| {
         let data = entry
-            .and_then(|entry| objects.get(&entry.id, Kind::Blob))
+            .and_then(|entry| objects.get(&entry.id, ObjectKind::Blob))
             .unwrap_or_default();
         String::from_utf8_lossy(data)
             .lines()
@@ -176,7 +176,9 @@ fn content(repo: &Repo, url: &str, call: &Call, path: &str) -> Result<Reply, Rep
     let path = path.trim_matches('/');
     let entry = objects.at(&commit.tree, path).ok_or_else(Reply::not_found)?;
     if !entry.is_tree() {
-        let data = objects.get(&entry.id, Kind::Blob).ok_or_else(Reply::not_found)?;
+        let data = objects
+            .get(&entry.id, ObjectKind::Blob)
+            .ok_or_else(Reply::not_found)?;
         if call.wants_raw() {
             return Ok(Reply::raw(data.to_vec()));
         }
@@ -248,7 +250,7 @@ pub(super) fn put(store: &mut Store, name: &str, url: &str, call: &Call, path: &
         }
         _ => {}
     }
-    let blob = objects.add(Kind::Blob, data.clone());
+    let blob = objects.add(ObjectKind::Blob, data.clone());
     let tree = objects
         .with(Some(&base.tree), path, Some(("100644", &blob)))
         .ok_or_else(Reply::not_found)?;

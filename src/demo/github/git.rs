@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::LOGIN;
-use super::objects::{Commit, Kind, Objects, Person};
+use super::objects::{Commit, ObjectKind, Objects, Person};
 use super::reply::{Call, Reply};
 use super::shapes;
 use super::store::{Repo, Store};
@@ -24,7 +24,7 @@ pub(super) fn read(repo: &Repo, url: &str, call: &Call, rest: &[&str]) -> Result
             Ok(Reply::ok(tree_document(objects, url, &tree, recursive)))
         }
         ["blobs", id] => {
-            let data = objects.get(id, Kind::Blob).ok_or_else(Reply::not_found)?;
+            let data = objects.get(id, ObjectKind::Blob).ok_or_else(Reply::not_found)?;
             if call.wants_raw() {
                 return Ok(Reply::raw(data.to_vec()));
             }
@@ -59,7 +59,7 @@ pub(super) fn read(repo: &Repo, url: &str, call: &Call, rest: &[&str]) -> Result
 
 /// Returns the tree of an id, a branch, or `branch:folder`.
 fn tree_of(objects: &Objects, name: &str) -> Option<String> {
-    if objects.get(name, Kind::Tree).is_some() {
+    if objects.get(name, ObjectKind::Tree).is_some() {
         return Some(name.to_owned());
     }
     let (name, path) = name.split_once(':').unwrap_or((name, ""));
@@ -162,7 +162,7 @@ fn new_blob(objects: &mut Objects, url: &str, body: &Value) -> Result<Reply, Rep
         }
         _ => content.as_bytes().to_vec(),
     };
-    let id = objects.add(Kind::Blob, data);
+    let id = objects.add(ObjectKind::Blob, data);
     Ok(Reply::created(
         json!({"sha": id, "url": format!("{url}/git/blobs/{id}")}),
     ))
@@ -187,7 +187,7 @@ fn new_tree(objects: &mut Objects, url: &str, body: &Value) -> Result<Reply, Rep
         let id = match (entry["sha"].as_str(), entry["content"].as_str()) {
             (Some(id), _) if objects.has(id) => Some(id.to_owned()),
             (Some(id), _) => return Err(Reply::fail(422, &format!("tree.sha {id} is not a valid blob"))),
-            (None, Some(content)) => Some(objects.add(Kind::Blob, content.as_bytes().to_vec())),
+            (None, Some(content)) => Some(objects.add(ObjectKind::Blob, content.as_bytes().to_vec())),
             (None, None) => None,
         };
         tree = objects.with(tree.as_deref(), path, id.as_deref().map(|id| (mode, id)));
@@ -205,7 +205,7 @@ fn new_commit(objects: &mut Objects, url: &str, body: &Value) -> Result<Reply, R
         .ok_or_else(|| Reply::invalid("Commit", "message", "missing_field"))?;
     let tree = body["tree"]
         .as_str()
-        .filter(|tree| objects.get(tree, Kind::Tree).is_some());
+        .filter(|tree| objects.get(tree, ObjectKind::Tree).is_some());
     let tree = tree.ok_or_else(|| Reply::fail(422, "Tree SHA does not exist"))?;
     let mut parents = Vec::new();
     for parent in body["parents"].as_array().map(Vec::as_slice).unwrap_or_default() {

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::LOGIN;
-use super::objects::{Commit, Entry, Kind};
+use super::objects::{Commit, Entry, ObjectKind};
 use super::shapes::{node, number, time};
 use super::store::{ORGANIZATION, Repo, Store};
 
@@ -470,7 +470,7 @@ fn object(full: &str, repo: &Repo, id: &str) -> Value {
     if let Some(commit) = objects.commit(id) {
         return commit_object(full, id, &commit);
     }
-    if let Some(data) = objects.get(id, Kind::Blob) {
+    if let Some(data) = objects.get(id, ObjectKind::Blob) {
         let text = std::str::from_utf8(data).ok();
         return json!({
             "__typename": "Blob",
@@ -483,7 +483,7 @@ fn object(full: &str, repo: &Repo, id: &str) -> Value {
             "text": text,
         });
     }
-    if objects.get(id, Kind::Tree).is_some() {
+    if objects.get(id, ObjectKind::Tree).is_some() {
         return json!({
             "__typename": "Tree",
             "__repository": full,

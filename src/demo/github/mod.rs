@@ -17,7 +17,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::registry::Registry;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 mod access;
 mod actions;
@@ -83,7 +83,7 @@ impl GitHub {
     pub fn open(dir: &Path, seed: u64, planted: &Planted<'_>) -> Result<Arc<GitHub>, Problem> {
         let broken = |error: std::io::Error| {
             Problem::new(
-                Kind::Machine,
+                ProblemKind::Machine,
                 format!("the demo's GitHub cannot use {}", dir.display()),
             )
             .because(&error)
@@ -108,12 +108,17 @@ impl GitHub {
     /// Gives `owner`, a repository by full name (`finos/legend-juju-bundle`) or an organization, a
     /// new key to seal secrets for. Seals for the earlier key are refused from then on.
     pub fn rotate_key(&self, owner: &str) -> Result<(), Problem> {
-        let lost = || Problem::new(Kind::Machine, format!("cannot rotate the demo's key of {owner}"));
+        let lost = || {
+            Problem::new(
+                ProblemKind::Machine,
+                format!("cannot rotate the demo's key of {owner}"),
+            )
+        };
         let mut store = self.store.lock().map_err(|_| lost())?;
         store.reread().map_err(|error| lost().because(&error))?;
         if !store.vaults.rotate(owner) {
             return Err(Problem::new(
-                Kind::Usage,
+                ProblemKind::Usage,
                 format!("the demo has no repository or organization {owner}"),
             ));
         }

@@ -13,13 +13,13 @@ use sha1::{Digest as _, Sha1};
 /// The types of object that the demo environment needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(super) enum ObjectKind {
     Blob,
     Tree,
     Commit,
 }
 
-impl Kind {
+impl ObjectKind {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Blob => "blob",
@@ -32,7 +32,7 @@ impl Kind {
 /// Holds a stored object: what `git cat-file` would print, as bytes.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Object {
-    pub kind: Kind,
+    pub kind: ObjectKind,
     #[serde(with = "as_base64")]
     pub data: Vec<u8>,
 }
@@ -79,7 +79,7 @@ pub(super) struct Objects {
 
 impl Objects {
     /// Stores an object and returns its id.
-    pub(super) fn add(&mut self, kind: Kind, data: Vec<u8>) -> String {
+    pub(super) fn add(&mut self, kind: ObjectKind, data: Vec<u8>) -> String {
         let mut hash = Sha1::new();
         hash.update(format!("{} {}\0", kind.name(), data.len()));
         hash.update(&data);
@@ -88,7 +88,7 @@ impl Objects {
         id
     }
 
-    pub(super) fn get(&self, id: &str, kind: Kind) -> Option<&[u8]> {
+    pub(super) fn get(&self, id: &str, kind: ObjectKind) -> Option<&[u8]> {
         self.objects
             .get(id)
             .filter(|object| object.kind == kind)
@@ -117,7 +117,7 @@ impl Objects {
 
     /// Returns the entries of a tree.
     pub(super) fn tree(&self, id: &str) -> Option<Vec<Entry>> {
-        let mut rest = self.get(id, Kind::Tree)?;
+        let mut rest = self.get(id, ObjectKind::Tree)?;
         let mut entries = Vec::new();
         while !rest.is_empty() {
             let end = rest.iter().position(|byte| *byte == 0)?;
@@ -149,7 +149,7 @@ impl Objects {
             data.extend(format!("{} {}\0", entry.mode.trim_start_matches('0'), entry.name).into_bytes());
             data.extend(hex::decode(&entry.id).unwrap_or_default());
         }
-        self.add(Kind::Tree, data)
+        self.add(ObjectKind::Tree, data)
     }
 
     /// Collects all files and folders below a tree, folders first as `git ls-tree -rt` prints
@@ -231,12 +231,12 @@ impl Objects {
         }
         text.push('\n');
         text.push_str(&commit.message);
-        self.add(Kind::Commit, text.into_bytes())
+        self.add(ObjectKind::Commit, text.into_bytes())
     }
 
     /// Parses a commit.
     pub(super) fn commit(&self, id: &str) -> Option<Commit> {
-        let text = std::str::from_utf8(self.get(id, Kind::Commit)?).ok()?;
+        let text = std::str::from_utf8(self.get(id, ObjectKind::Commit)?).ok()?;
         let (head, message) = text.split_once("\n\n")?;
         let fields = |key: &str| {
             let key = format!("{key} ");
@@ -255,7 +255,7 @@ impl Objects {
 
     /// Returns the commit of a branch, full ref or commit id.
     pub(super) fn resolve(&self, name: &str) -> Option<String> {
-        if self.get(name, Kind::Commit).is_some() {
+        if self.get(name, ObjectKind::Commit).is_some() {
             return Some(name.to_owned());
         }
         ["", "refs/", "refs/heads/"]
@@ -324,7 +324,7 @@ mod tests {
         let mut objects = Objects::default();
         // `printf hello | git hash-object --stdin` and the well-known empty tree.
         assert_eq!(
-            objects.add(Kind::Blob, b"hello".to_vec()),
+            objects.add(ObjectKind::Blob, b"hello".to_vec()),
             "b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0"
         );
         assert_eq!(
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn paths_are_set_found_and_removed() {
         let mut objects = Objects::default();
-        let blob = objects.add(Kind::Blob, b"x".to_vec());
+        let blob = objects.add(ObjectKind::Blob, b"x".to_vec());
         let one = objects.with(None, "a/b/c", Some(("100644", &blob))).unwrap();
         let two = objects.with(Some(&one), "a/d", Some(("100644", &blob))).unwrap();
         assert_eq!(objects.at(&two, "a/b/c").unwrap().id, blob);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::LOGIN;
 use super::git::saved;
-use super::objects::Kind;
+use super::objects::ObjectKind;
 use super::reply::{Call, Reply};
 use super::run_files;
 use super::shapes::{account, node, number, repository, time};
@@ -157,7 +157,7 @@ fn file_at(repo: &Repo, sha: &str, file: &str) -> Option<String> {
     let commit = repo.objects.commit(sha)?;
     let entry = repo.objects.at(&commit.tree, file)?;
     repo.objects
-        .get(&entry.id, Kind::Blob)
+        .get(&entry.id, ObjectKind::Blob)
         .map(|data| String::from_utf8_lossy(data).into_owned())
 }
 

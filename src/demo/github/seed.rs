@@ -10,7 +10,7 @@ use chrono::{DateTime, Duration, TimeZone, Utc};
 use serde_json::Value;
 
 use super::manifests::{RELEASES, WITHDRAWN};
-use super::objects::{Commit, Kind, Objects, Person};
+use super::objects::{Commit, ObjectKind, Objects, Person};
 
 /// The charm repositories: repository, charm, container, resource, note, title.
 const CHARMS: [[&str; 6]; 5] = [
@@ -105,7 +105,7 @@ impl<'a> Branch<'a> {
     }
 
     fn write(&mut self, path: &str, text: &str) -> &mut Self {
-        let blob = self.objects.add(Kind::Blob, text.as_bytes().to_vec());
+        let blob = self.objects.add(ObjectKind::Blob, text.as_bytes().to_vec());
         self.tree = self
             .objects
             .with(self.tree.as_deref(), path, Some(("100644", &blob)));

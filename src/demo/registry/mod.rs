@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{any, get};
 
-use crate::domain::{Digest, Kind, Problem};
+use crate::domain::{Digest, Problem, ProblemKind};
 
 mod access;
 mod answer;
@@ -74,7 +74,7 @@ impl Registry {
     pub fn open(setup: Setup) -> Result<Arc<Registry>, Problem> {
         let shelves = Shelves::open(&setup.dir).map_err(|error| {
             Problem::new(
-                Kind::Machine,
+                ProblemKind::Machine,
                 format!("the demo registry cannot use {}", setup.dir.display()),
             )
             .because(&error)
@@ -108,7 +108,7 @@ impl Registry {
     pub fn store(&self, repository: &str, tag: Option<&str>, image: &images::Image) -> Result<(), Problem> {
         manifests::store(self, repository, tag, image).map_err(|error| {
             Problem::new(
-                Kind::Machine,
+                ProblemKind::Machine,
                 format!("the demo registry cannot store {repository}"),
             )
             .because(&error)

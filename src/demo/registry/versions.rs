@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use super::id::Id;
 use super::shelves::Withdrawn;
 use super::{Registry, manifests};
-use crate::domain::{Digest, Kind, Problem};
+use crate::domain::{Digest, Problem, ProblemKind};
 
 /// Holds one version of a package.
 #[derive(Clone, Debug)]
@@ -151,7 +151,7 @@ fn version(id: Id, tags: Vec<String>, stored_at: DateTime<Utc>, withdrawn: bool)
 
 fn broken(repository: &str, error: &io::Error) -> Problem {
     Problem::new(
-        Kind::Machine,
+        ProblemKind::Machine,
         format!("the demo registry cannot change {repository}"),
     )
     .because(error)

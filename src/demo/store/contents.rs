@@ -15,7 +15,7 @@ use sha3::Sha3_384;
 use uuid::Uuid;
 
 use crate::demo::folder::{make_private, write_private};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// Holds size and digests of a content, all digests in lower-case hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,7 +136,7 @@ impl Contents {
     pub fn get(&self, sha256: &str) -> Result<Bytes, Problem> {
         let path = self.dir.join(sha256);
         std::fs::read(&path).map(Bytes::from).map_err(|error| {
-            Problem::new(Kind::Machine, format!("cannot read {}", path.display())).because(&error)
+            Problem::new(ProblemKind::Machine, format!("cannot read {}", path.display())).because(&error)
         })
     }
 }

@@ -47,7 +47,7 @@ use self::state::State;
 use super::folder::write_private;
 use super::images::Drawing;
 use super::registry::Registry;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// The account that owns every package of the demo environment.
 pub const ACCOUNT_ID: &str = "7vKpDJ4aBn2cQmXwEoYr5TzGhLsUf8Wi";
@@ -92,7 +92,7 @@ impl Charmhub {
         let contents = Contents::open(&dir.join("contents"))?;
         let mut state = match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
-                Problem::new(Kind::Machine, format!("{} is damaged", path.display()))
+                Problem::new(ProblemKind::Machine, format!("{} is damaged", path.display()))
                     .because(&error)
                     .hint("start the demo again with --fresh")
             })?,
@@ -101,7 +101,8 @@ impl Charmhub {
             }
             Err(error) => {
                 return Err(
-                    Problem::new(Kind::Machine, format!("cannot read {}", path.display())).because(&error),
+                    Problem::new(ProblemKind::Machine, format!("cannot read {}", path.display()))
+                        .because(&error),
                 );
             }
         };
@@ -181,9 +182,12 @@ impl Charmhub {
     ) -> Result<String, Problem> {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let lifetime = chrono::Duration::from_std(lifetime)
-            .map_err(|error| Problem::new(Kind::Usage, "The lifetime is too long").because(&error))?;
+            .map_err(|error| Problem::new(ProblemKind::Usage, "The lifetime is too long").because(&error))?;
         let session = tokens::session(owned(permissions), packages.map(owned), None, lifetime);
-        let mut minted = Err(Problem::new(Kind::Internal, "cannot save the demo's Charmhub"));
+        let mut minted = Err(Problem::new(
+            ProblemKind::Internal,
+            "cannot save the demo's Charmhub",
+        ));
         drop(self.change(|state| {
             minted = tokens::mint(state, session);
             Ok(())
@@ -193,8 +197,9 @@ impl Charmhub {
 }
 
 fn save(path: &Path, state: &State) -> Result<(), Problem> {
-    let text = serde_json::to_vec(state)
-        .map_err(|error| Problem::new(Kind::Internal, "cannot write the demo's Charmhub").because(&error))?;
+    let text = serde_json::to_vec(state).map_err(|error| {
+        Problem::new(ProblemKind::Internal, "cannot write the demo's Charmhub").because(&error)
+    })?;
     write_private(path, &text)
 }
 

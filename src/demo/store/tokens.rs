@@ -21,7 +21,7 @@ use super::resources::still_pushes;
 use super::state::{Session, State};
 use super::{Charmhub, candid, publisher_json};
 use crate::demo::registry::Registry;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// The location in tokens.
 pub const LOCATION: &str = "api.charmhub.io";
@@ -34,7 +34,7 @@ const OLDER_DAYS: (i64, i64) = (170, 12);
 /// Mints a token for `session` and stores the session.
 pub fn mint(state: &mut State, session: Session) -> Result<String, Problem> {
     let token = serialized(&signing_key(state), &session)
-        .map_err(|error| Problem::new(Kind::Internal, "cannot create a demo token").because(&error))?;
+        .map_err(|error| Problem::new(ProblemKind::Internal, "cannot create a demo token").because(&error))?;
     state.sessions.push(session);
     Ok(token)
 }

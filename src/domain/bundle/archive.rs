@@ -12,12 +12,13 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
 use super::FileBytes;
-use crate::domain::problem::{Kind, Problem};
+use crate::domain::problem::{Problem, ProblemKind};
 
 /// Returns the zip archive of `files`, by path inside it. Fails only if a name is too long for zip.
 pub fn archive(files: &BTreeMap<String, FileBytes>) -> Result<Vec<u8>, Problem> {
-    packed(files)
-        .map_err(|error| Problem::new(Kind::Internal, "cannot create the bundle archive").because(&error))
+    packed(files).map_err(|error| {
+        Problem::new(ProblemKind::Internal, "cannot create the bundle archive").because(&error)
+    })
 }
 
 fn packed(files: &BTreeMap<String, FileBytes>) -> zip::result::ZipResult<Vec<u8>> {

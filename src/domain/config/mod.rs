@@ -19,7 +19,7 @@ pub use place::Place;
 pub use user::{Notify, Operator, UserConfig};
 pub use workspace::Workspace;
 
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// Folder of the user's own workspaces, below the configuration folder.
 const FOLDER: &str = "windlass/workspaces";
@@ -51,8 +51,11 @@ pub fn names(config_home: Option<&Path>) -> Vec<String> {
 pub fn built_in(name: &str) -> Result<Workspace, Problem> {
     let Some((name, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) else {
         return Err(Problem::new(
-            Kind::Usage,
-            format!("built-in workspace '{}' not found", Outside::capped(name, 60)),
+            ProblemKind::Usage,
+            format!(
+                "built-in workspace '{}' not found",
+                SanitizedText::capped(name, 60)
+            ),
         )
         .hint("built-in workspaces are legend and regtech"));
     };
@@ -78,7 +81,7 @@ impl std::fmt::Display for Origin {
             Self::BuiltIn => f.write_str("built in"),
             Self::Flag => f.write_str("command line"),
             Self::Variable(name) => write!(f, "variable {name}"),
-            Self::File(path) => write!(f, "{}", Outside::new(path.display().to_string())),
+            Self::File(path) => write!(f, "{}", SanitizedText::new(path.display().to_string())),
         }
     }
 }
@@ -125,13 +128,13 @@ impl Config {
             // Checked although another one is chosen now: later it would surprise.
             faults.extend(find(named, config_home).err().map(|problem| {
                 let text = file::text_within(file, file::SMALL).unwrap_or_default();
-                let shown = Outside::new(file.display().to_string());
+                let shown = SanitizedText::new(file.display().to_string());
                 Place::of_value(&text, shown.as_str(), "workspace", named).fault(&problem)
             }));
         }
         let shown = user_file
             .as_ref()
-            .map(|path| Outside::new(path.display().to_string()));
+            .map(|path| SanitizedText::new(path.display().to_string()));
         if let Some(problem) = shown.and_then(|file| user::all_wrong(faults, file.as_str())) {
             return Err(problem);
         }
@@ -167,8 +170,8 @@ fn find(name: &str, config_home: Option<&Path>) -> Result<(String, Origin), Prob
             return Ok(((*text).to_owned(), Origin::BuiltIn));
         }
         return Err(Problem::new(
-            Kind::Config,
-            format!("workspace '{}' not found", Outside::new(name)),
+            ProblemKind::Config,
+            format!("workspace '{}' not found", SanitizedText::new(name)),
         )
         .hint("use legend, regtech, or the path of a workspace file"));
     }
@@ -179,8 +182,8 @@ fn find(name: &str, config_home: Option<&Path>) -> Result<(String, Origin), Prob
 fn read(path: &Path) -> Result<String, Problem> {
     file::text_within(path, file::SMALL).map_err(|error| {
         Problem::new(
-            Kind::Config,
-            format!("cannot read {}", Outside::new(path.display().to_string())),
+            ProblemKind::Config,
+            format!("cannot read {}", SanitizedText::new(path.display().to_string())),
         )
         .because(&error)
         .hint("check the path and its permissions")
@@ -236,7 +239,7 @@ mod tests {
     #[test]
     fn an_unknown_workspace_says_what_there_is() {
         let problem = Config::load(Some("nope"), |_| None, None).unwrap_err();
-        assert_eq!(problem.kind, Kind::Config);
+        assert_eq!(problem.kind, ProblemKind::Config);
         assert!(problem.hints[0].as_str().contains("legend"));
     }
 }

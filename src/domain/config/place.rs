@@ -7,13 +7,13 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// A position in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     at: String,
-    line: Outside,
+    line: SanitizedText,
 }
 
 impl Place {
@@ -24,7 +24,7 @@ impl Place {
         let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
         Self {
             at: format!("{file}, line {line}, column {column}"),
-            line: Outside::capped(text.lines().nth(line - 1).unwrap_or_default().trim(), 120),
+            line: SanitizedText::capped(text.lines().nth(line - 1).unwrap_or_default().trim(), 120),
         }
     }
 
@@ -42,7 +42,7 @@ impl Place {
         starts.into_iter().max().map_or_else(
             || Self {
                 at: file.to_owned(),
-                line: Outside::default(),
+                line: SanitizedText::default(),
             },
             |start| Self::of(text, file, start),
         )
@@ -50,13 +50,13 @@ impl Place {
 
     /// Returns a problem with the value at this position.
     pub fn problem(&self, message: impl std::fmt::Display) -> Problem {
-        self.fault(&Problem::new(Kind::Config, message.to_string()))
+        self.fault(&Problem::new(ProblemKind::Config, message.to_string()))
     }
 
     /// Returns a problem with the value at this position because of `inner`, whose hints come
     /// first.
     pub fn fault(&self, inner: &Problem) -> Problem {
-        let mut problem = Problem::new(Kind::Config, format!("{}: {inner}", self.at));
+        let mut problem = Problem::new(ProblemKind::Config, format!("{}: {inner}", self.at));
         if !self.line.is_empty() {
             problem = problem.cause(self.line.clone());
         }

@@ -11,7 +11,7 @@ use super::keys::{KeyTable, KeyWish};
 use super::place::{self, Place};
 use crate::config::file;
 use crate::domain::problem::combined;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// One week, in minutes.
 const LONGEST_REFRESH: u64 = 7 * 24 * 60;
@@ -123,7 +123,7 @@ impl UserConfig {
         };
         let email = email.as_ref().filter(|email| visible(email));
         if let Some(email) = email.filter(|email| address(email).is_none()) {
-            let what = format!("'{}' is not an email address", Outside::capped(email, 100));
+            let what = format!("'{}' is not an email address", SanitizedText::capped(email, 100));
             faults.push(Place::of_value(text, file, "email", email).problem(what));
         }
         faults
@@ -135,7 +135,7 @@ impl UserConfig {
     /// Where the file cannot be read, and all of its faults as one.
     pub fn read(path: &Path) -> Result<Self, Problem> {
         let (config, faults) = Self::read_all(path)?;
-        let shown = Outside::new(path.display().to_string());
+        let shown = SanitizedText::new(path.display().to_string());
         all_wrong(faults, shown.as_str()).map_or(Ok(config), Err)
     }
 
@@ -147,12 +147,12 @@ impl UserConfig {
         match file::text_within(path, file::SMALL) {
             Ok(text) => Ok(Self::parse_all(
                 &text,
-                Outside::new(path.display().to_string()).as_str(),
+                SanitizedText::new(path.display().to_string()).as_str(),
             )),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Default::default()),
             Err(error) => Err(Problem::new(
-                Kind::Config,
-                format!("cannot read {}", Outside::new(path.display().to_string())),
+                ProblemKind::Config,
+                format!("cannot read {}", SanitizedText::new(path.display().to_string())),
             )
             .because(&error)
             .hint("check its permissions, or move it away")),

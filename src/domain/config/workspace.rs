@@ -14,7 +14,8 @@ use crate::domain::credential::PERMISSIONS;
 use crate::domain::problem::combined;
 use crate::domain::release::ReleaseName;
 use crate::domain::{
-    Channel, CharmName, GitHubRepository, Kind, Outside, Problem, Repository, ResourceName, SecretTarget,
+    Channel, CharmName, GitHubRepository, Problem, ProblemKind, Repository, ResourceName, SanitizedText,
+    SecretTarget,
 };
 
 /// A system that is released together.
@@ -254,7 +255,10 @@ impl Workspace {
         match (workspace, problem) {
             (_, Some(problem)) => Err(problem),
             (Some(workspace), None) => Ok(workspace),
-            (None, None) => Err(Problem::new(Kind::Config, format!("cannot read the {file}"))),
+            (None, None) => Err(Problem::new(
+                ProblemKind::Config,
+                format!("cannot read the {file}"),
+            )),
         }
     }
 
@@ -294,10 +298,10 @@ impl Workspace {
     pub fn upstream(&self) -> Result<&Upstream, Problem> {
         self.upstream.as_ref().ok_or_else(|| {
             Problem::new(
-                Kind::Config,
+                ProblemKind::Config,
                 format!(
                     "workspace {} has no [upstream] table, so it has no releases",
-                    Outside::new(&self.name)
+                    SanitizedText::new(&self.name)
                 ),
             )
             .hint("use another workspace, for example --workspace legend, or add an [upstream] table")
@@ -314,11 +318,15 @@ impl Workspace {
     fn faults(&self) -> Vec<Unsound> {
         let mut faults = Vec::new();
         let mut bad = |key, value: &str, text: String, hint: &str| {
-            faults.push(unsound(key, value, Problem::new(Kind::Config, text).hint(hint)));
+            faults.push(unsound(
+                key,
+                value,
+                Problem::new(ProblemKind::Config, text).hint(hint),
+            ));
         };
         let short = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if self.name.is_empty() || !self.name.chars().all(short) {
-            let text = format!("name = '{}' is not a short name", Outside::new(&self.name));
+            let text = format!("name = '{}' is not a short name", SanitizedText::new(&self.name));
             bad("name", &self.name, text, "use letters, digits and dashes");
         }
         let mut seen = BTreeSet::new();
@@ -338,7 +346,7 @@ impl Workspace {
         {
             let text = format!(
                 "bundle.branch = '{}' must contain {{release}} once",
-                Outside::new(&bundle.branch)
+                SanitizedText::new(&bundle.branch)
             );
             bad("branch", &bundle.branch, text, "for example release-{release}");
         }
@@ -357,8 +365,11 @@ impl Workspace {
             } else if let Some(date) = upstream.since.get(..10)
                 && date.parse::<chrono::NaiveDate>().is_err()
             {
-                let text = format!("upstream.since = '{}' is not a date", Outside::capped(date, 40));
-                let problem = Problem::new(Kind::Config, text).hint("write the date as YYYY-MM-DD");
+                let text = format!(
+                    "upstream.since = '{}' is not a date",
+                    SanitizedText::capped(date, 40)
+                );
+                let problem = Problem::new(ProblemKind::Config, text).hint("write the date as YYYY-MM-DD");
                 faults.push(unsound("since", &upstream.since, problem));
             }
             for (_, image) in self.charms.iter().flat_map(Charm::fed) {
@@ -374,12 +385,15 @@ impl Workspace {
         {
             let unknown = |name: &&String| !PERMISSIONS.contains(&name.as_str());
             for name in token.permissions.iter().filter(unknown) {
-                let text = format!("'{}' is not a Charmhub permission", Outside::capped(name, 60));
+                let text = format!(
+                    "'{}' is not a Charmhub permission",
+                    SanitizedText::capped(name, 60)
+                );
                 let hint = format!("use one of {}", PERMISSIONS.join(", "));
                 faults.push(unsound(
                     "permissions",
                     name,
-                    Problem::new(Kind::Config, text).hint(hint),
+                    Problem::new(ProblemKind::Config, text).hint(hint),
                 ));
             }
         }
@@ -401,8 +415,8 @@ fn channel_fault(text: &str) -> Option<Unsound> {
     let problem = match example.parse::<Channel>() {
         Err(problem) => problem.within("publish.channels is invalid"),
         Ok(channel) if channel.to_string() != example => {
-            let said = format!("publish.channels contains '{}'", Outside::new(text));
-            Problem::new(Kind::Config, said).hint(format!("use the full form: {channel}"))
+            let said = format!("publish.channels contains '{}'", SanitizedText::new(text));
+            Problem::new(ProblemKind::Config, said).hint(format!("use the full form: {channel}"))
         }
         Ok(_) => return None,
     };

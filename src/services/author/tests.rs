@@ -132,7 +132,7 @@ async fn half_an_operator_is_made_whole_and_a_broken_one_refused() {
         let problem = author(&github, &nowhere, &operator(Some(name), Some(email)))
             .await
             .unwrap_err();
-        assert_eq!(problem.kind, Kind::Config, "{name} {email}");
+        assert_eq!(problem.kind, ProblemKind::Config, "{name} {email}");
     }
 }
 

@@ -52,10 +52,10 @@ impl StoreWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Kind;
+    use crate::domain::ProblemKind;
 
     fn said(text: &str) -> bool {
-        no_longer_accepted(&Problem::new(Kind::Refused, "pushing").cause(text))
+        no_longer_accepted(&Problem::new(ProblemKind::Refused, "pushing").cause(text))
     }
 
     #[test]

@@ -15,13 +15,13 @@ use zeroize::Zeroizing;
 use super::NEW_TOKEN;
 use crate::config::file;
 use crate::domain::credential::CredentialOrigin;
-use crate::domain::{Kind, Outside, Problem, Remedy};
+use crate::domain::{Problem, ProblemKind, Remedy, SanitizedText};
 
 /// Holds a token for the store and its source.
 #[derive(Clone)]
 pub struct StoreToken {
     secret: SecretString,
-    source: Outside,
+    source: SanitizedText,
     origin: CredentialOrigin,
     /// The command that rewrites it, if it was found in the wrapped form.
     rewrite: Option<String>,
@@ -52,7 +52,7 @@ impl StoreToken {
     pub fn from_export(text: &str, source: &str) -> Result<Self, Problem> {
         let bad = |why: &str| {
             Problem::new(
-                Kind::Credentials,
+                ProblemKind::Credentials,
                 format!("cannot read the Charmhub credential from {source}"),
             )
             .cause(why)
@@ -90,7 +90,7 @@ impl StoreToken {
                 (Some(other), _) => {
                     return Err(bad(&format!(
                         "it has the unknown type '{}'",
-                        Outside::capped(other, 40)
+                        SanitizedText::capped(other, 40)
                     )));
                 }
             },
@@ -112,7 +112,7 @@ impl StoreToken {
     pub fn from_token(token: SecretString, source: &str) -> Self {
         Self {
             secret: token,
-            source: Outside::new(source),
+            source: SanitizedText::new(source),
             origin: CredentialOrigin::Other,
             rewrite: None,
         }
@@ -133,9 +133,12 @@ impl StoreToken {
             return Self::from_export(value, "CHARMCRAFT_AUTH")
                 .map(|token| token.found_in(CredentialOrigin::Variable).rewritten_by(command));
         };
-        let shown = Outside::capped(path, 200);
+        let shown = SanitizedText::capped(path, 200);
         let text = file::text_within(path.as_ref(), file::SMALL).map_err(|error| {
-            let problem = Problem::new(Kind::Credentials, format!("cannot read the export file {shown}"));
+            let problem = Problem::new(
+                ProblemKind::Credentials,
+                format!("cannot read the export file {shown}"),
+            );
             let problem = if error.kind() == std::io::ErrorKind::NotFound {
                 problem.with_missing_credential()
             } else {
@@ -184,7 +187,7 @@ impl StoreToken {
     }
 
     /// Returns where the token came from, for messages.
-    pub const fn source(&self) -> &Outside {
+    pub const fn source(&self) -> &SanitizedText {
         &self.source
     }
 
@@ -459,7 +462,7 @@ mod tests {
         assert!(why(&format!("{}\0", export())).contains("NUL"));
         for bad in ["", "???", "////", "eyJ0IjogInUxLW1hY2Fyb29uIiwgInYiOiB7fX0="] {
             let problem = StoreToken::from_export(bad, "CHARMCRAFT_AUTH").unwrap_err();
-            assert_eq!(problem.kind, Kind::Credentials);
+            assert_eq!(problem.kind, ProblemKind::Credentials);
             assert!(problem.summary.as_str().contains("CHARMCRAFT_AUTH"));
             assert!(!problem.hints.is_empty());
         }

@@ -18,7 +18,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::http::{Answer, Http, Limit, host_of, retry_after};
-use crate::domain::{Kind, Outside, Problem, Remedy};
+use crate::domain::{Problem, ProblemKind, Remedy, SanitizedText};
 pub use credential::StoreToken;
 pub use public::PublicStore;
 pub use publisher::{Publisher, PushTarget};
@@ -109,7 +109,7 @@ struct ErrorItem {
 
 /// Returns the store's refusal as a problem about `what`. `source` is where the credential came
 /// from.
-pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) -> Problem {
+pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&SanitizedText>) -> Problem {
     let host = host_of(&answer.url);
     let items = ErrorBody::items(answer);
     let said: Vec<String> = items
@@ -126,23 +126,23 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
             || "no credential was sent".to_owned(),
             |source| format!("the credential is from {source}"),
         );
-        let problem = Problem::new(Kind::Credentials, EXPIRED)
+        let problem = Problem::new(ProblemKind::Credentials, EXPIRED)
             .with_expired_credential()
             .cause(format!("{what}: refused by {host} ({})", answer.status))
             .cause(from);
         RENEW.into_iter().fold(problem, Problem::hint)
     } else {
         let kind = match answer.status {
-            403 => Kind::Credentials,
-            404 => Kind::NotFound,
-            408 | 500..=599 => Kind::Service,
-            429 => Kind::RateLimited,
-            400..=499 if !said.is_empty() => Kind::Refused,
-            _ => Kind::Service,
+            403 => ProblemKind::Credentials,
+            404 => ProblemKind::NotFound,
+            408 | 500..=599 => ProblemKind::Service,
+            429 => ProblemKind::RateLimited,
+            400..=499 if !said.is_empty() => ProblemKind::Refused,
+            _ => ProblemKind::Service,
         };
         let problem = Problem::new(kind, format!("{what}: {host} returned {}", answer.status));
         match kind {
-            Kind::Credentials => source
+            ProblemKind::Credentials => source
                 .map_or(problem.clone(), |source| {
                     problem.cause(format!("the credential is from {source}"))
                 })
@@ -151,12 +151,14 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
                     package-view-revisions",
                 )
                 .remedy(&[Remedy::SignIn], NEW_TOKEN),
-            Kind::RateLimited => problem.hint("wait, then run the same command again"),
-            Kind::Service => problem.hint("Charmhub is having problems: run the same command again later"),
-            Kind::NotFound => {
+            ProblemKind::RateLimited => problem.hint("wait, then run the same command again"),
+            ProblemKind::Service => {
+                problem.hint("Charmhub is having problems: run the same command again later")
+            }
+            ProblemKind::NotFound => {
                 problem.hint("check the names in the workspace file and the packages of the credential")
             }
-            Kind::Refused => problem.hint("fix the cause, then run the same command again"),
+            ProblemKind::Refused => problem.hint("fix the cause, then run the same command again"),
             _ => problem,
         }
     };
@@ -169,7 +171,7 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
             answer.described()
         ));
     }
-    problem.request_id = answer.header("x-request-id").map(Outside::new);
+    problem.request_id = answer.header("x-request-id").map(SanitizedText::new);
     problem.retry_after = retry_after(&answer.headers)
         .and_then(|wait| chrono::TimeDelta::from_std(wait).ok())
         .map(|wait| chrono::Utc::now() + wait);
@@ -210,14 +212,14 @@ fn no_longer_valid(answer: &Answer, items: &[ErrorItem]) -> bool {
 pub(super) fn json_of<T: serde::de::DeserializeOwned>(
     answer: &Answer,
     what: &str,
-    source: Option<&Outside>,
+    source: Option<&SanitizedText>,
 ) -> Result<T, Problem> {
     if !answer.ok() {
         return Err(problem_of(answer, what, source));
     }
     answer.json().map_err(|error| {
         Problem::new(
-            Kind::Service,
+            ProblemKind::Service,
             format!(
                 "{what}: cannot read the response of {} ({})",
                 host_of(&answer.url),
@@ -268,7 +270,7 @@ mod tests {
         let list = |code: &str, message: &str| {
             format!(r#"{{"error-list":[{{"code":"{code}","message":"{message}"}}]}}"#)
         };
-        let source = Outside::new("CHARMCRAFT_AUTH");
+        let source = SanitizedText::new("CHARMCRAFT_AUTH");
         for shape in [
             answer(401, Some(("www-authenticate", "Macaroon")), bakery),
             answer(401, Some(("www-authenticate", "Macaroon needs_refresh=1")), ""),
@@ -286,7 +288,7 @@ mod tests {
             answer(400, None, &list("api-error", "Invalid macaroon")),
         ] {
             let problem = problem_of(&shape, "reading the channels of x", Some(&source));
-            assert_eq!(problem.kind, Kind::Credentials);
+            assert_eq!(problem.kind, ProblemKind::Credentials);
             assert_eq!(
                 problem.summary.as_str(),
                 "Provided credentials are no longer valid for Charmhub. Regenerate them and try again."
@@ -317,9 +319,9 @@ mod tests {
         let problem = problem_of(
             &answer(403, None, body),
             "reading x",
-            Some(&Outside::new("the keyring")),
+            Some(&SanitizedText::new("the keyring")),
         );
-        assert_eq!(problem.kind, Kind::Credentials);
+        assert_eq!(problem.kind, ProblemKind::Credentials);
         assert!(!problem.credential_expired, "{problem}");
         assert!(problem.to_string().contains("does not cover x"), "{problem}");
         assert!(problem.hints[0].as_str().contains("permission"), "{problem:?}");
@@ -328,6 +330,6 @@ mod tests {
             None,
             r#"{"error-list":[{"code":"api-error","message":"Invalid name"}]}"#,
         );
-        assert_eq!(problem_of(&bad, "x", None).kind, Kind::Refused);
+        assert_eq!(problem_of(&bad, "x", None).kind, ProblemKind::Refused);
     }
 }

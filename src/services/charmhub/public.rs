@@ -12,7 +12,8 @@ use url::Url;
 use super::{at, get, json_of, wire};
 use crate::domain::charm::{Attached, ChannelRow};
 use crate::domain::{
-    Channel, CharmName, Digest, Kind, Outside, Problem, Reference, ResourceName, ResourceRevision, Target,
+    Channel, CharmName, Digest, Problem, ProblemKind, Reference, ResourceName, ResourceRevision,
+    SanitizedText, Target,
 };
 use crate::services::http::{Http, Limit};
 
@@ -153,8 +154,8 @@ impl PublicStore {
                         tracing::debug!(
                             "{charm} {}: {} {}",
                             row.channel,
-                            Outside::new(error.code.unwrap_or_default()),
-                            Outside::new(error.message.unwrap_or_default())
+                            SanitizedText::new(error.code.unwrap_or_default()),
+                            SanitizedText::new(error.message.unwrap_or_default())
                         );
                     }
                     (None, None) => {}
@@ -168,7 +169,7 @@ impl PublicStore {
     /// sha-256 `expected`, if known; after a mismatch it is requested once more.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] if it is not an image (a file, an unreadable blob).
+    /// [`ProblemKind::Invalid`] if it is not an image (a file, an unreadable blob).
     pub async fn image_of(
         &self,
         id: &str,
@@ -190,7 +191,7 @@ impl PublicStore {
             match expected {
                 Some(expected) if expected != got && tries > 0 => {
                     return Err(Problem::new(
-                        Kind::Service,
+                        ProblemKind::Service,
                         format!("{what}: Charmhub returned another blob than it lists"),
                     )
                     .cause(format!("expected {expected}, got {got}, twice"))
@@ -201,8 +202,11 @@ impl PublicStore {
             }
         };
         let bad = || {
-            Problem::new(Kind::Invalid, format!("{what}: its blob has no image digest"))
-                .hint("it is a file, or the tool that uploaded it set no digest")
+            Problem::new(
+                ProblemKind::Invalid,
+                format!("{what}: its blob has no image digest"),
+            )
+            .hint("it is a file, or the tool that uploaded it set no digest")
         };
         // serde's message would quote the blob, which holds a password: it is dropped on purpose.
         let descriptor: wire::Descriptor = serde_json::from_slice(&answer.body).map_err(|_| bad())?;

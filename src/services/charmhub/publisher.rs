@@ -12,7 +12,7 @@ use url::Url;
 use super::{StoreToken, at, get, json_of, wire};
 use crate::domain::charm::{CharmFacts, ResourceFacts};
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
-use crate::domain::{CharmName, Kind, Outside, Problem, ResourceName};
+use crate::domain::{CharmName, Problem, ProblemKind, ResourceName, SanitizedText};
 use crate::services::http::Http;
 
 /// Holds the push destination for an image of a resource, and its login.
@@ -101,8 +101,8 @@ impl Publisher {
     pub fn token_facts(&self) -> CredentialFacts {
         let caveats = self.token.caveats();
         CredentialFacts {
-            name: Outside::new("Charmhub token"),
-            kind: Outside::new("charmhub"),
+            name: SanitizedText::new("Charmhub token"),
+            kind: SanitizedText::new("charmhub"),
             source: self.token.source().clone(),
             account: None,
             expires_at: caveats.expires_at,
@@ -118,7 +118,7 @@ impl Publisher {
             origin: self.token.origin(),
             token_kind: None,
             remarks: Vec::new(),
-            rewrite: self.token.rewrite().map(Outside::new),
+            rewrite: self.token.rewrite().map(SanitizedText::new),
         }
     }
 
@@ -232,7 +232,7 @@ impl Publisher {
         ];
         let list: wire::ResourceRevisions = match self.read(&path, &what).await {
             // A resource that no revision declares yet has no list.
-            Err(problem) if problem.kind == Kind::NotFound => return Ok(Vec::new()),
+            Err(problem) if problem.kind == ProblemKind::NotFound => return Ok(Vec::new()),
             other => other?,
         };
         let mut facts: Vec<ResourceFacts> = list

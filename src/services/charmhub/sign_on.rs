@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::credential::macaroon;
 use super::{ErrorBody, StoreToken, at, json_of, problem_of};
 use crate::domain::credential::TokenScope;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::services::http::json::forms_of;
 use crate::services::http::{self, Answer, Http, Written, host_of};
 
@@ -127,7 +127,7 @@ impl SignOn {
     pub async fn discharge(&self, scope: &TokenScope, login: &Login) -> Result<SignOnAnswer, Problem> {
         for pause in PAUSES {
             match self.prove(self.root(scope).await?, login).await {
-                Err(problem) if matches!(problem.kind, Kind::Network | Kind::Service) => {
+                Err(problem) if matches!(problem.kind, ProblemKind::Network | ProblemKind::Service) => {
                     tokio::time::sleep(pause).await;
                 }
                 told => return told,
@@ -204,7 +204,7 @@ impl SignOn {
         let problem = |answer: &Answer| match answer.status {
             400 | 401 | 403 => told(
                 Problem::new(
-                    Kind::Credentials,
+                    ProblemKind::Credentials,
                     format!("{} rejects the sign-in", host_of(&self.api)),
                 ),
                 answer,
@@ -246,7 +246,10 @@ impl SignOn {
         if matches!(answer.status, 400..=404 | 422) {
             let host = host_of(&self.api);
             return Err(told(
-                Problem::new(Kind::Refused, format!("{host} refuses to issue this token")),
+                Problem::new(
+                    ProblemKind::Refused,
+                    format!("{host} refuses to issue this token"),
+                ),
                 &answer,
                 None,
             )
@@ -278,7 +281,7 @@ impl SignOn {
             .or_else(|| found.first());
         let Some(chosen) = chosen else {
             return Err(Problem::new(
-                Kind::Service,
+                ProblemKind::Service,
                 format!("{} does not offer sign-in with Ubuntu One", host_of(&self.api)),
             )
             .hint(
@@ -304,7 +307,7 @@ impl SignOn {
             return Ok(());
         }
         Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!("{} returned the proof of another sign-in", host_of(&self.sso)),
         )
         .hint("check for a proxy, then sign in again"))
@@ -328,11 +331,11 @@ impl SignOn {
         if location.is_empty() {
             return Ok(());
         }
-        let shown = Outside::capped(location, 200);
+        let shown = SanitizedText::capped(location, 200);
         let url = self.address(location);
         match &url {
             Some(url) if http::check(url).is_err() => Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!("{what} {shown}, which is not allowed: use https, or http on loopback"),
             )
             .cause(format!("the configured sign-on host is {ours}"))
@@ -341,7 +344,7 @@ impl SignOn {
             _ => {
                 let theirs = url.as_ref().map_or_else(|| shown.to_string(), host_of);
                 Err(Problem::new(
-                    Kind::Refused,
+                    ProblemKind::Refused,
                     format!("{what} {theirs}, but the configured sign-on host is {ours}"),
                 )
                 .hint(
@@ -357,9 +360,9 @@ impl SignOn {
         let host = host_of(&self.sso);
         if !matches!(answer.status, 400..=404 | 422) {
             let kind = if answer.status == 429 {
-                Kind::RateLimited
+                ProblemKind::RateLimited
             } else {
-                Kind::Service
+                ProblemKind::Service
             };
             let mut problem = Problem::new(kind, format!("signing in: {host} returned {}", answer.status))
                 .hint("the sign-on service is having problems: sign in again in a minute");
@@ -413,7 +416,12 @@ impl SignOn {
                 "fix the cause, then sign in again",
             )
         };
-        Err(told(Problem::new(Kind::Credentials, summary), answer, Some(login)).hint(hint))
+        Err(told(
+            Problem::new(ProblemKind::Credentials, summary),
+            answer,
+            Some(login),
+        )
+        .hint(hint))
     }
 }
 
@@ -436,7 +444,7 @@ fn told(problem: Problem, answer: &Answer, login: Option<&Login>) -> Problem {
         .iter()
         .filter_map(|item| item.message.as_ref().or(item.code.as_ref()));
     let mut problem = said.fold(problem, Problem::cause);
-    problem.request_id = answer.header("x-request-id").map(Outside::new);
+    problem.request_id = answer.header("x-request-id").map(SanitizedText::new);
     match login {
         Some(login) => scrubbed(problem, login),
         None => problem,
@@ -452,7 +460,7 @@ fn scrubbed(mut problem: Problem, login: &Login) -> Problem {
         for cause in &mut problem.causes {
             let repeats = |form: &String| cause.as_str().contains(form.as_str());
             if secret.len() >= SHORTEST && forms_of(secret).iter().any(repeats) {
-                *cause = Outside::new("the response repeats the typed text and is not shown");
+                *cause = SanitizedText::new("the response repeats the typed text and is not shown");
             }
         }
     }
@@ -466,8 +474,9 @@ fn proof(proof: &Proof<'_>) -> Result<Bytes, Problem> {
         + 6 * (proof.email.len() + proof.password.len() + proof.caveat_id.len())
         + 6 * proof.otp.map_or(0, str::len);
     let mut body = Zeroizing::new(Vec::with_capacity(room));
-    serde_json::to_writer(&mut *body, proof)
-        .map_err(|error| Problem::new(Kind::Internal, "cannot encode the sign-in as JSON").because(&error))?;
+    serde_json::to_writer(&mut *body, proof).map_err(|error| {
+        Problem::new(ProblemKind::Internal, "cannot encode the sign-in as JSON").because(&error)
+    })?;
     Ok(Bytes::from_owner(Wiped(body)))
 }
 
@@ -485,7 +494,7 @@ impl AsRef<[u8]> for Wiped {
 fn bound(root: &SecretString, discharge: &SecretString) -> Result<SecretString, Problem> {
     let read = |text: &SecretString| {
         macaroon(text.expose_secret()).ok_or_else(|| {
-            Problem::new(Kind::Service, "the sign-in contains no macaroon").hint("sign in again")
+            Problem::new(ProblemKind::Service, "the sign-in contains no macaroon").hint("sign in again")
         })
     };
     let (root, mut bound) = (read(root)?, read(discharge)?);
@@ -496,14 +505,14 @@ fn bound(root: &SecretString, discharge: &SecretString) -> Result<SecretString, 
         Format::V2
     };
     let text = bound.serialize(format).map(Zeroizing::new).map_err(|error| {
-        Problem::new(Kind::Internal, "cannot bind the discharge macaroon").because(&error)
+        Problem::new(ProblemKind::Internal, "cannot bind the discharge macaroon").because(&error)
     })?;
     Ok(SecretString::from(text.trim_end_matches('=')))
 }
 
 fn senseless(what: &str, host: &Url) -> Problem {
     Problem::new(
-        Kind::Service,
+        ProblemKind::Service,
         format!("{what}: unexpected response from {}", host_of(host)),
     )
     .hint("check for a proxy or a login page; otherwise try again later")

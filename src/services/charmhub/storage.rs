@@ -16,7 +16,7 @@ use tokio_util::io::ReaderStream;
 use super::writer::Descriptor;
 use super::{StoreWriter, at, json_of, signed, wire};
 use crate::config::file::open_plain;
-use crate::domain::{Digest, FileFacts, Kind, Outside, Problem};
+use crate::domain::{Digest, FileFacts, Problem, ProblemKind, SanitizedText};
 
 /// Slowest upload that is allowed, in bytes per second.
 const SLOWEST: u64 = 64 * 1024;
@@ -41,7 +41,7 @@ impl StoreWriter {
     /// counts the bytes on their way.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if the file has changed: then its end was not sent to storage.
+    /// [`ProblemKind::Refused`] if the file has changed: then its end was not sent to storage.
     pub async fn store_file(&self, file: &FileFacts, sent: &Arc<AtomicU64>) -> Result<String, Problem> {
         let changed = Arc::new(AtomicBool::new(false));
         let name = Path::new(&file.path)
@@ -56,10 +56,10 @@ impl StoreWriter {
             .await;
         if changed.load(Ordering::Relaxed) {
             return Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!(
                     "{} has changed since the preview",
-                    Outside::capped(&file.path, 300)
+                    SanitizedText::capped(&file.path, 300)
                 ),
             )
             .hint("nothing was uploaded; run the same command again to upload the current file"));
@@ -106,7 +106,7 @@ impl StoreWriter {
         match upload.upload_id {
             Some(id) if upload.successful => Ok(id),
             _ => Err(
-                Problem::new(Kind::Service, format!("{what}: storage rejected it"))
+                Problem::new(ProblemKind::Service, format!("{what}: storage rejected it"))
                     .hint("run the same command again"),
             ),
         }
@@ -122,8 +122,8 @@ fn body_of(
 ) -> Result<reqwest::Body, Problem> {
     let opened = open_plain(Path::new(&file.path)).map_err(|error| {
         Problem::new(
-            Kind::Machine,
-            format!("cannot read {}", Outside::capped(&file.path, 300)),
+            ProblemKind::Machine,
+            format!("cannot read {}", SanitizedText::capped(&file.path, 300)),
         )
         .because(&error)
     })?;

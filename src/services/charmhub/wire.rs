@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::domain::charm::{Attached, ChannelRow, DeclaredResource, ResourceFacts, RevisionFacts};
 use crate::domain::{
-    Base, Channel, CharmRevision, Digest, Outside, Problem, ResourceName, ResourceRevision, Track,
+    Base, Channel, CharmRevision, Digest, Problem, ResourceName, ResourceRevision, SanitizedText, Track,
 };
 
 /// Parses times with `Z`, with an offset or with none (then UTC), with 0 to 9 fractional digits.
@@ -40,21 +40,21 @@ pub fn instant(text: &str) -> Option<DateTime<Utc>> {
 pub struct Whoami {
     pub account: Account,
     #[serde(default)]
-    pub permissions: Option<Vec<Outside>>,
+    pub permissions: Option<Vec<SanitizedText>>,
     #[serde(default)]
     pub packages: Option<Vec<crate::domain::credential::PackageScope>>,
     #[serde(default)]
-    pub channels: Option<Vec<Outside>>,
+    pub channels: Option<Vec<SanitizedText>>,
 }
 
 #[derive(Deserialize)]
 pub struct Account {
     #[serde(default)]
-    pub username: Option<Outside>,
+    pub username: Option<SanitizedText>,
     #[serde(default, rename = "display-name")]
-    pub display_name: Option<Outside>,
+    pub display_name: Option<SanitizedText>,
     #[serde(default)]
-    pub email: Option<Outside>,
+    pub email: Option<SanitizedText>,
 }
 
 #[derive(Deserialize)]
@@ -67,7 +67,7 @@ pub struct Tokens {
 pub struct TokenItem {
     pub session_id: String,
     #[serde(default)]
-    pub description: Option<Outside>,
+    pub description: Option<SanitizedText>,
     #[serde(default, deserialize_with = "some_time")]
     pub valid_since: Option<DateTime<Utc>>,
     #[serde(default, deserialize_with = "some_time")]
@@ -113,11 +113,11 @@ pub struct Revisions {
 pub struct Revision {
     pub revision: CharmRevision,
     #[serde(default)]
-    pub version: Option<Outside>,
+    pub version: Option<SanitizedText>,
     #[serde(deserialize_with = "time")]
     pub created_at: DateTime<Utc>,
     #[serde(default)]
-    pub status: Option<Outside>,
+    pub status: Option<SanitizedText>,
     #[serde(default)]
     pub bases: Vec<Option<Base>>,
     #[serde(default, rename = "sha3-384")]
@@ -204,7 +204,7 @@ pub struct Resources {
 pub struct Resource {
     pub name: ResourceName,
     #[serde(rename = "type")]
-    pub kind: Outside,
+    pub kind: SanitizedText,
     #[serde(default)]
     pub optional: bool,
     pub revision: CharmRevision,
@@ -250,7 +250,7 @@ impl TryFrom<ResourceItem> for ResourceFacts {
     fn try_from(wire: ResourceItem) -> Result<Self, Problem> {
         let sha256: Digest = format!("sha256:{}", wire.sha256).parse().map_err(
             |error: crate::domain::digest::NotADigest| {
-                Problem::new(crate::domain::Kind::Service, error.to_string())
+                Problem::new(crate::domain::ProblemKind::Service, error.to_string())
             },
         )?;
         let mut architectures: Vec<String> = wire
@@ -290,10 +290,10 @@ pub struct ReleasedAnswer {
 }
 
 /// Returns what a review found wrong, each as `code: message`.
-pub fn told(errors: Option<Vec<ReviewError>>) -> Vec<Outside> {
+pub fn told(errors: Option<Vec<ReviewError>>) -> Vec<SanitizedText> {
     let told = |error: ReviewError| {
         let parts = [error.code, error.message].into_iter().flatten();
-        Outside::new(parts.collect::<Vec<String>>().join(": "))
+        SanitizedText::new(parts.collect::<Vec<String>>().join(": "))
     };
     errors.unwrap_or_default().into_iter().map(told).collect()
 }

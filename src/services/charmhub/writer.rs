@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{Publisher, at, json_of, problem_of, signed, wire};
 use crate::domain::{
-    Channel, CharmName, CharmRevision, Kind, ManifestDigest, Outside, Problem, ResourceName,
-    ResourceRevision, SessionId, Track,
+    Channel, CharmName, CharmRevision, ManifestDigest, Problem, ProblemKind, ResourceName, ResourceRevision,
+    SanitizedText, SessionId, Track,
 };
 use crate::services::http::Answer;
 pub use crate::services::http::Written;
@@ -57,11 +57,11 @@ pub struct ReleaseResource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReviewState {
     /// Under review; holds the store's name of the state.
-    Pending(Outside),
+    Pending(SanitizedText),
     /// Accepted as this revision: of the resource or of the package, whichever it was pushed as.
     Approved(u64),
     /// Rejected, with the store's reasons.
-    Rejected(Vec<Outside>),
+    Rejected(Vec<SanitizedText>),
 }
 
 /// Writes to the store.
@@ -145,7 +145,7 @@ impl StoreWriter {
             .is_some_and(|descriptor| descriptor.image_name.ends_with(&format!("@{digest}")));
         if !named {
             return Err(Problem::new(
-                Kind::Service,
+                ProblemKind::Service,
                 format!("{what}: the response of Charmhub does not name that image"),
             )
             .hint("Charmhub is having problems, or a proxy interferes: try again later"));
@@ -190,7 +190,7 @@ impl StoreWriter {
         Ok(
             pushed.and_then(|answer| match self.told::<wire::Pushed>(&answer, what)? {
                 pushed if !pushed.status_url.is_empty() => Ok(()),
-                _ => Err(Problem::new(Kind::Service, what)),
+                _ => Err(Problem::new(ProblemKind::Service, what)),
             }),
         )
     }
@@ -214,7 +214,7 @@ impl StoreWriter {
         Ok(Some(match (review.status.as_str(), review.revision) {
             ("approved", Some(revision)) => ReviewState::Approved(revision),
             ("rejected", _) => ReviewState::Rejected(wire::told(review.errors)),
-            (other, _) => ReviewState::Pending(Outside::capped(other, 40)),
+            (other, _) => ReviewState::Pending(SanitizedText::capped(other, 40)),
         }))
     }
 
@@ -225,7 +225,7 @@ impl StoreWriter {
         Ok(self.post(&url, &items, &what).await?.and_then(|answer| {
             match self.told::<wire::ReleasedAnswer>(&answer, &what)? {
                 told if told.released.len() >= items.len().min(1) => Ok(()),
-                _ => Err(Problem::new(Kind::Service, &what)),
+                _ => Err(Problem::new(ProblemKind::Service, &what)),
             }
         }))
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::services::http;
 
 const DOCKER_SOCKET: &str = "/var/run/docker.sock";
@@ -38,7 +38,7 @@ pub(super) struct Candidate {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Socket(path) => write!(f, "{}", Outside::new(path.display().to_string())),
+            Self::Socket(path) => write!(f, "{}", SanitizedText::new(path.display().to_string())),
             Self::Tcp(url) => f.write_str(&http::host_of(url)),
         }
     }
@@ -92,8 +92,8 @@ pub(super) fn podman(variable: Variable<'_>) -> Vec<Candidate> {
 }
 
 fn parse(variable: &str, text: &str) -> Result<Address, Problem> {
-    let shown = Outside::capped(text, 200);
-    let refused = |why: &str| Problem::new(Kind::Config, format!("{variable} is {shown}: {why}"));
+    let shown = SanitizedText::capped(text, 200);
+    let refused = |why: &str| Problem::new(ProblemKind::Config, format!("{variable} is {shown}: {why}"));
     let example = format!("set {variable}=unix:///PATH/OF/THE.sock");
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     match scheme {
@@ -148,7 +148,7 @@ mod tests {
             "fd://",
         ] {
             let problem = at(bad).unwrap_err();
-            assert_eq!(problem.kind, Kind::Config, "{bad}");
+            assert_eq!(problem.kind, ProblemKind::Config, "{bad}");
             assert!(problem.summary.as_str().contains("DOCKER_HOST"), "{problem}");
             assert!(!problem.hints.is_empty(), "{bad}");
         }

@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::address::{Address, Candidate};
-use crate::domain::{Digest, ImageId, Kind, Outside, Problem};
+use crate::domain::{Digest, ImageId, Problem, ProblemKind, SanitizedText};
 use crate::services::http::body::{Paced, pieces};
 use crate::services::http::{Answer, Failure, Http, Limit};
 
@@ -73,10 +73,10 @@ pub(super) struct Line {
 
 impl Line {
     /// Returns the names, without the placeholder `<none>`.
-    pub(super) fn names(&self) -> Vec<Outside> {
+    pub(super) fn names(&self) -> Vec<SanitizedText> {
         let tags = self.repo_tags.iter().flatten();
         tags.filter(|name| !name.contains("<none>"))
-            .map(|name| Outside::capped(name, 300))
+            .map(|name| SanitizedText::capped(name, 300))
             .collect()
     }
 
@@ -149,8 +149,9 @@ impl Engine {
             .get_or_init(|| match self.candidate.address.clone()? {
                 Address::Socket(path) => {
                     // The name is never resolved: every request is sent to the socket.
-                    let base = Url::parse("http://engine")
-                        .map_err(|error| Problem::new(Kind::Internal, "no engine address").because(&error))?;
+                    let base = Url::parse("http://engine").map_err(|error| {
+                        Problem::new(ProblemKind::Internal, "no engine address").because(&error)
+                    })?;
                     Ok((self.http.socket(&path)?, base))
                 }
                 Address::Tcp(url) => Ok((self.http.sender(&url)?.clone(), url)),
@@ -179,7 +180,7 @@ impl Engine {
             .await?;
         if self.candidate.only_podman && !hello.podman {
             return Err(NoAnswer::Absent(Problem::new(
-                Kind::NotFound,
+                ProblemKind::NotFound,
                 format!("{}: it is a Docker socket", self.place()),
             )));
         }
@@ -213,7 +214,7 @@ impl Engine {
         let problem = |kind, summary: String| Problem::new(kind, summary).because(error);
         if error.kind() == io::ErrorKind::PermissionDenied {
             let told = problem(
-                Kind::Machine,
+                ProblemKind::Machine,
                 format!("no permission to connect to {address} of {name}"),
             )
             .hint(
@@ -232,13 +233,16 @@ impl Engine {
             ("CONTAINER_HOST", "systemctl --user start podman.socket")
         };
         NoAnswer::Absent(
-            problem(Kind::NotFound, format!("{name} is not running at {address}"))
-                .hint(format!("start it ({start}), or set its address with {variable}")),
+            problem(
+                ProblemKind::NotFound,
+                format!("{name} is not running at {address}"),
+            )
+            .hint(format!("start it ({start}), or set its address with {variable}")),
         )
     }
 
     fn silent(&self, why: impl std::fmt::Display) -> Problem {
-        Problem::new(Kind::Service, format!("{} did not respond", self.place()))
+        Problem::new(ProblemKind::Service, format!("{} did not respond", self.place()))
             .cause(why)
             .hint("restart the engine, or set WINDLASS_TIMEOUT=3 to wait three times as long")
     }
@@ -285,7 +289,7 @@ impl Engine {
         }
         answer.json().map_err(|error| {
             Problem::new(
-                Kind::Service,
+                ProblemKind::Service,
                 format!("unexpected response from {}", self.place()),
             )
             .because(&error)
@@ -310,9 +314,9 @@ impl Engine {
         }
         let inspection: Inspection = self.read(&answer)?;
         let id = id_of(&inspection.id).ok_or_else(|| {
-            let shown = Outside::capped(&inspection.id, 100);
+            let shown = SanitizedText::capped(&inspection.id, 100);
             Problem::new(
-                Kind::Service,
+                ProblemKind::Service,
                 format!("{} returned '{shown}' as an image id", self.place()),
             )
             .cause("an id has 64 hexadecimal digits")
@@ -326,8 +330,12 @@ impl Engine {
 
     fn no_such(&self, image: &str, body: &[u8]) -> Problem {
         Problem::new(
-            Kind::NotFound,
-            format!("{} has no image {}", self.place(), Outside::capped(image, 200)),
+            ProblemKind::NotFound,
+            format!(
+                "{} has no image {}",
+                self.place(),
+                SanitizedText::capped(image, 200)
+            ),
         )
         .cause(said(body))
         .hint("list images (docker images --digests, podman images --digests), or build or pull it first")
@@ -400,7 +408,7 @@ fn too_old(status: u16, body: &[u8]) -> bool {
 }
 
 /// Returns the engine's own message.
-fn said(body: &[u8]) -> Outside {
+fn said(body: &[u8]) -> SanitizedText {
     let refusal: Refusal = serde_json::from_slice(body).unwrap_or_default();
     let text = match (refusal.message.is_empty(), refusal.cause.is_empty()) {
         (false, true) => refusal.message,
@@ -409,11 +417,11 @@ fn said(body: &[u8]) -> Outside {
         (true, false) => refusal.cause,
         (true, true) => String::from_utf8_lossy(body).trim().to_owned(),
     };
-    Outside::capped(text, 500)
+    SanitizedText::capped(text, 500)
 }
 
 fn refused(place: &str, status: u16, body: &[u8]) -> Problem {
-    Problem::new(Kind::Service, format!("{place} returned {status}"))
+    Problem::new(ProblemKind::Service, format!("{place} returned {status}"))
         .cause(said(body))
         .hint("check the engine's log (journalctl -u docker, journalctl --user -u podman)")
 }

@@ -13,7 +13,7 @@ mod wanted;
 use std::sync::Arc;
 
 use crate::domain::image::Reference;
-use crate::domain::{Digest, ImageId, Kind, LocalSource, Outside, Problem};
+use crate::domain::{Digest, ImageId, LocalSource, Problem, ProblemKind, SanitizedText};
 use crate::services::http::Http;
 use client::{Engine, Line, NoAnswer};
 
@@ -37,7 +37,7 @@ pub struct Listed {
     /// The engine's id of the image.
     pub id: ImageId,
     /// Its names in the engine.
-    pub names: Vec<Outside>,
+    pub names: Vec<SanitizedText>,
     /// The digests under which registries know it, as recorded by Docker; empty for Podman, which
     /// invents a digest that no registry has seen.
     pub repo_digests: Vec<Reference>,
@@ -51,7 +51,7 @@ pub struct Held {
     /// The engine's id of the image.
     pub id: ImageId,
     /// Its names in the engine.
-    pub names: Vec<Outside>,
+    pub names: Vec<SanitizedText>,
     /// The digests under which registries know it; see [`Listed::repo_digests`].
     pub repo_digests: Vec<Reference>,
     /// The whole digest that was requested.
@@ -156,7 +156,7 @@ impl Engines {
                 Err(asked.nobody())
             }
             _ => Err(Problem::new(
-                Kind::Internal,
+                ProblemKind::Internal,
                 format!("{source} is not in a container engine"),
             )),
         }
@@ -241,7 +241,7 @@ impl Asked {
             let others = self.failed.iter().chain(&self.absent);
             return others.fold(first, |problem, other| problem.cause(&other.summary));
         }
-        let none = Problem::new(Kind::NotFound, "no container engine found on this machine");
+        let none = Problem::new(ProblemKind::NotFound, "no container engine found on this machine");
         let told = self
             .absent
             .iter()

@@ -210,7 +210,7 @@ async fn images_are_found_by_id_and_by_digest_and_counted_once() {
         );
     }
     let held = found(&engines, &a).await.unwrap();
-    assert_eq!(held[0].names, [Outside::new("acme/img:v1")]);
+    assert_eq!(held[0].names, [SanitizedText::new("acme/img:v1")]);
     assert_eq!(
         held[0].repo_digests[0].to_string(),
         format!("docker.io/acme/img@{b}")
@@ -275,7 +275,7 @@ async fn where_nobody_answers_every_place_is_named() {
         ("CONTAINER_HOST", "unix:///nowhere/p.sock"),
     ]);
     let problem = found(&none, &digest('a')).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::NotFound);
+    assert_eq!(problem.kind, ProblemKind::NotFound);
     for said in [refusing.to_str().unwrap(), "/nowhere/p.sock"] {
         assert!(problem.to_string().contains(said), "{problem}");
     }
@@ -290,7 +290,7 @@ async fn where_nobody_answers_every_place_is_named() {
         ("CONTAINER_HOST", "unix:///nowhere/p.sock"),
     ]);
     let problem = found(&refused, &digest('a')).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Config);
+    assert_eq!(problem.kind, ProblemKind::Config);
     let problem = none
         .inspect(&LocalSource::ContainersStorage { image: "x".into() })
         .await
@@ -310,7 +310,7 @@ async fn both_forms_of_errors_are_read() {
             image: "acme/img:v1".into(),
         };
         let problem = engines.inspect(&source).await.unwrap_err();
-        assert_eq!(problem.kind, Kind::NotFound);
+        assert_eq!(problem.kind, ProblemKind::NotFound);
         assert!(
             problem.to_string().contains("No such image: acme/img:v1"),
             "{problem}"
@@ -323,7 +323,7 @@ async fn both_forms_of_errors_are_read() {
         );
         let id = digest('a').parse().unwrap();
         let problem = engines.export(&source, id).await.map(drop).unwrap_err();
-        assert_eq!(problem.kind, Kind::NotFound);
+        assert_eq!(problem.kind, ProblemKind::NotFound);
     }
 }
 
@@ -345,7 +345,7 @@ async fn an_engine_that_hangs_is_given_up() {
         ..World::default()
     });
     let problem = found(&fake.engines(), &digest('a')).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Service);
+    assert_eq!(problem.kind, ProblemKind::Service);
     assert!(problem.to_string().contains("did not respond"), "{problem}");
 }
 
@@ -361,7 +361,7 @@ fn a_socket_without_permission_names_the_remedy() {
     let NoAnswer::Failed(problem) = told(address::docker(&|_| None)) else {
         panic!("taken for absent");
     };
-    assert_eq!(problem.kind, Kind::Machine);
+    assert_eq!(problem.kind, ProblemKind::Machine);
     assert!(problem.to_string().contains("/var/run/docker.sock"), "{problem}");
     assert!(
         problem

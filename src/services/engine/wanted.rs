@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::domain::{Digest, ImageId, Kind, Outside, Problem};
+use crate::domain::{Digest, ImageId, Problem, ProblemKind, SanitizedText};
 
 /// Digits of the short form.
 const SHORT: usize = 12;
@@ -24,8 +24,8 @@ impl Wanted {
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let refused = |why: String| {
             Problem::new(
-                Kind::Usage,
-                format!("'{}' is not a digest", Outside::capped(text, 200)),
+                ProblemKind::Usage,
+                format!("'{}' is not a digest", SanitizedText::capped(text, 200)),
             )
             .cause(why)
             .hint("use all 64 hexadecimal digits of the digest or its first 12, optionally after sha256:")
@@ -39,7 +39,7 @@ impl Wanted {
         {
             return Err(refused(format!(
                 "only sha256 is supported for images, not {}",
-                Outside::new(algorithm)
+                SanitizedText::new(algorithm)
             )));
         }
         let digits = text.strip_prefix("sha256:").unwrap_or(text).to_ascii_lowercase();
@@ -121,7 +121,7 @@ mod tests {
             sha512.as_str(),
         ] {
             let problem = Wanted::parse(text).unwrap_err();
-            assert_eq!(problem.kind, Kind::Usage, "{text}");
+            assert_eq!(problem.kind, ProblemKind::Usage, "{text}");
             assert!(
                 problem.hints.iter().any(|hint| hint.as_str().contains("--from")),
                 "{text}"

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::problem::{Sso, sso};
 use super::{GitHub, Reply, VERSION};
 use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom, GitHubTokenKind};
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::services::charmhub::at;
 
 #[derive(serde::Deserialize)]
@@ -34,8 +34,11 @@ pub struct Identity {
 pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, Problem> {
     let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
     let mut value = HeaderValue::from_str(&text).map_err(|_| {
-        Problem::new(Kind::Credentials, "the GitHub token contains invalid characters")
-            .hint("check for a line break or a quotation mark")
+        Problem::new(
+            ProblemKind::Credentials,
+            "the GitHub token contains invalid characters",
+        )
+        .hint("check for a line break or a quotation mark")
     })?;
     value.set_sensitive(true);
     Ok(value)
@@ -45,7 +48,7 @@ impl GitHub {
     /// Reads the account of the token in use, its scopes and its expiry.
     pub async fn account(&self) -> Result<CredentialFacts, Problem> {
         let Some(source) = self.token_from.clone() else {
-            return Err(Problem::new(Kind::NotFound, "no GitHub token is set")
+            return Err(Problem::new(ProblemKind::NotFound, "no GitHub token is set")
                 .hint("reading works without a token; set GH_TOKEN for more than 60 requests an hour"));
         };
         let reply = self
@@ -58,16 +61,18 @@ impl GitHub {
     pub async fn identity(&self) -> Result<Identity, Problem> {
         let what = "reading the account of the GitHub token";
         if self.token_from.is_none() {
-            return Err(Problem::new(Kind::Credentials, "no commit author configured")
-                .cause("no GitHub token, [operator] table or git user is set")
-                .hint("set GH_TOKEN to a token with write access to the bundle's repository"));
+            return Err(
+                Problem::new(ProblemKind::Credentials, "no commit author configured")
+                    .cause("no GitHub token, [operator] table or git user is set")
+                    .hint("set GH_TOKEN to a token with write access to the bundle's repository"),
+            );
         }
         self.get("/user", what).await
     }
 
     /// Returns what GitHub leaves out of its lists for this token. GitHub reports it only along
     /// with a list; empty if the token may not list.
-    pub async fn left_out(&self) -> Vec<Outside> {
+    pub async fn left_out(&self) -> Vec<SanitizedText> {
         if self.token_from.is_none() {
             return Vec::new();
         }
@@ -103,9 +108,9 @@ impl GitHub {
             .map_err(|failure| failure.problem(&what, &url))?;
         let reply = Reply::from(&answer);
         match answer.status {
-            200..=299 => self.facts(&reply, Outside::new(source)),
+            200..=299 => self.facts(&reply, SanitizedText::new(source)),
             401 => Err(Problem::new(
-                Kind::Credentials,
+                ProblemKind::Credentials,
                 format!("GitHub rejects the token from {source}: it is wrong or expired"),
             )
             .hint("create a token at https://github.com/settings/tokens")),
@@ -113,7 +118,7 @@ impl GitHub {
         }
     }
 
-    fn facts(&self, reply: &Reply, source: Outside) -> Result<CredentialFacts, Problem> {
+    fn facts(&self, reply: &Reply, source: SanitizedText) -> Result<CredentialFacts, Problem> {
         let user: User = self.parsed(reply, "reading the account of the GitHub token")?;
         let scopes = reply.header("x-oauth-scopes");
         let expires_at = reply
@@ -124,12 +129,15 @@ impl GitHub {
         } else {
             (GitHubTokenKind::FineGrained, "fine-grained or app token")
         };
-        let remarks = [Outside::new(sort)].into_iter().chain(partial(reply)).collect();
+        let remarks = [SanitizedText::new(sort)]
+            .into_iter()
+            .chain(partial(reply))
+            .collect();
         Ok(CredentialFacts {
-            name: Outside::new("GitHub token"),
-            kind: Outside::new("github"),
+            name: SanitizedText::new("GitHub token"),
+            kind: SanitizedText::new("github"),
             source,
-            account: Some(Outside::new(user.login)),
+            account: Some(SanitizedText::new(user.login)),
             expires_from: if expires_at.is_some() {
                 ExpiryFrom::Service
             } else {
@@ -141,7 +149,7 @@ impl GitHub {
                 .split(',')
                 .map(str::trim)
                 .filter(|s| !s.is_empty())
-                .map(Outside::new)
+                .map(SanitizedText::new)
                 .collect(),
             packages: None,
             channels: None,
@@ -155,13 +163,13 @@ impl GitHub {
 }
 
 /// Returns the note about organisations that the token is not authorised for.
-fn partial(reply: &Reply) -> Option<Outside> {
+fn partial(reply: &Reply) -> Option<SanitizedText> {
     match sso(reply)? {
-        Sso::Partial(organisations) => Some(Outside::new(format!(
+        Sso::Partial(organisations) => Some(SanitizedText::new(format!(
             "not authorised for single sign-on in the organisations {organisations}: their data is \
             missing from lists"
         ))),
-        Sso::Required(link) => Some(Outside::new(format!(
+        Sso::Required(link) => Some(SanitizedText::new(format!(
             "authorise the token for single sign-on: {link}"
         ))),
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use secrecy::ExposeSecret;
 
 use super::{GitHub, TreeEntry, escaped};
-use crate::domain::{CommitId, FileBytes, GitHubRepository, Kind, Outside, Problem};
+use crate::domain::{CommitId, FileBytes, GitHubRepository, Problem, ProblemKind, SanitizedText};
 
 /// Largest file that is read, in bytes: the files of a bundle are text and an icon.
 const LARGEST: u64 = 1 << 20;
@@ -40,7 +40,7 @@ impl std::fmt::Display for RefName {
             Some((_, name)) => ("branch", name),
             None => ("reference", self.0.as_str()),
         };
-        write!(f, "the {kind} {}", Outside::capped(name, 120))
+        write!(f, "the {kind} {}", SanitizedText::capped(name, 120))
     }
 }
 
@@ -104,7 +104,7 @@ impl GitHub {
         match self.fresh(&path, &what).await {
             Ok(reply) => Ok(Some(self.parsed::<Ref>(&reply, &what)?.object.sha)),
             // The repository exists: then the reference does not.
-            Err(problem) if problem.kind == Kind::NotFound => {
+            Err(problem) if problem.kind == ProblemKind::NotFound => {
                 self.about(repository, &what).await.map(|_| None)
             }
             Err(problem) => Err(problem),
@@ -115,7 +115,7 @@ impl GitHub {
     pub async fn tip(&self, repository: &GitHubRepository, branch: &str) -> Result<CommitId, Problem> {
         let name = RefName::branch(branch);
         self.reference(repository, &name).await?.ok_or_else(|| {
-            Problem::new(Kind::NotFound, format!("{repository} has no {name}"))
+            Problem::new(ProblemKind::NotFound, format!("{repository} has no {name}"))
                 .hint("check bundle.base and bundle.repository in the workspace file")
         })
     }
@@ -130,7 +130,7 @@ impl GitHub {
         let path = format!("/repos/{repository}/git/commits/{id}");
         let commit: Commit = match self.reply(&path, &what).await {
             Ok(reply) => self.parsed(&reply, &what)?,
-            Err(problem) if problem.kind == Kind::NotFound => {
+            Err(problem) if problem.kind == ProblemKind::NotFound => {
                 return self.about(repository, &what).await.map(|_| None);
             }
             Err(problem) => return Err(problem),
@@ -175,7 +175,7 @@ impl GitHub {
     ) -> Result<BTreeMap<String, FileBytes>, Problem> {
         let facts = self.commit(repository, commit).await?.ok_or_else(|| {
             Problem::new(
-                Kind::Service,
+                ProblemKind::Service,
                 format!("{repository} has no commit {}", commit.short()),
             )
             .hint("GitHub is having problems: try again later")
@@ -187,10 +187,10 @@ impl GitHub {
             .map(|file| async move {
                 if file.size > LARGEST {
                     return Err(Problem::new(
-                        Kind::Refused,
+                        ProblemKind::Refused,
                         format!(
                             "{} of {repository} has {} bytes, which is too large for a bundle file",
-                            Outside::capped(&file.path, 120),
+                            SanitizedText::capped(&file.path, 120),
                             file.size
                         ),
                     )

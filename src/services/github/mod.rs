@@ -38,7 +38,7 @@ use url::Url;
 
 use super::http::json::{Unreadable, json, without_secrets};
 use super::http::{Answer, Failure, Http, LONGEST_WAIT, Limit, body, host_of, policy, transient};
-use crate::domain::{KeyId, Kind, Outside, Problem};
+use crate::domain::{KeyId, Problem, ProblemKind, SanitizedText};
 pub use git::{CommitFacts, RefName};
 pub use quota::RequestQuota;
 use reply_cache::ReplyCache;
@@ -52,7 +52,7 @@ pub struct GitHub {
     /// Made on the first request.
     octocrab: Arc<OnceLock<octocrab::Octocrab>>,
     token: Option<SecretString>,
-    token_from: Option<Outside>,
+    token_from: Option<SanitizedText>,
     seen: Arc<Mutex<HashMap<String, (String, Reply)>>>,
     kept: Option<ReplyCache>,
     /// Requests left in this hour, according to the latest answer.
@@ -129,7 +129,7 @@ struct Blob {
 impl GitHub {
     /// Returns a client of the API at `api`, with `token`, if any, and the name of its source.
     pub fn new(http: Http, api: Url, token: Option<(SecretString, &str)>) -> Self {
-        let token_from = token.as_ref().map(|(_, from)| Outside::new(from));
+        let token_from = token.as_ref().map(|(_, from)| SanitizedText::new(from));
         Self {
             api,
             http,
@@ -169,7 +169,11 @@ impl GitHub {
             return Ok(made);
         }
         let broken = |error: octocrab::Error| {
-            Problem::new(Kind::Config, format!("cannot connect to GitHub at {}", self.api)).because(&error)
+            Problem::new(
+                ProblemKind::Config,
+                format!("cannot connect to GitHub at {}", self.api),
+            )
+            .because(&error)
         };
         let mut builder = octocrab::Octocrab::builder()
             .base_uri(self.api.as_str().trim_end_matches('/'))
@@ -261,9 +265,12 @@ impl GitHub {
                 failure.problem(what, &self.api)
             } else {
                 let host = host_of(&self.api);
-                Problem::new(Kind::Network, format!("{what}: {host} (GitHub) did not respond"))
-                    .cause(failure.text)
-                    .hint("check the network, then run the same command again")
+                Problem::new(
+                    ProblemKind::Network,
+                    format!("{what}: {host} (GitHub) did not respond"),
+                )
+                .cause(failure.text)
+                .hint("check the network, then run the same command again")
             };
             (problem, !failure.hopeless)
         };
@@ -282,8 +289,8 @@ impl GitHub {
             wait.is_some_and(|wait| wait <= LONGEST_WAIT)
         };
         let worth = |(problem, again): &(Problem, bool)| match problem.kind {
-            Kind::Network | Kind::Service => *again,
-            Kind::RateLimited => short(problem),
+            ProblemKind::Network | ProblemKind::Service => *again,
+            ProblemKind::RateLimited => short(problem),
             _ => false,
         };
         let reply = attempt
@@ -353,7 +360,7 @@ impl GitHub {
     fn unreadable(&self, what: &str, error: &Unreadable) -> Problem {
         let host = host_of(&self.api);
         Problem::new(
-            Kind::Service,
+            ProblemKind::Service,
             format!("{what}: cannot read the response of {host}"),
         )
         .because(error)
@@ -377,7 +384,7 @@ impl GitHub {
             let found: Tree = self.parsed(reply, what)?;
             if found.truncated {
                 return Err(
-                    Problem::new(Kind::Service, format!("{what}: the list is truncated"))
+                    Problem::new(ProblemKind::Service, format!("{what}: the list is truncated"))
                         .hint("the directory is too large for one response; report it"),
                 );
             }
@@ -411,8 +418,11 @@ impl GitHub {
             let bytes = base64::engine::general_purpose::STANDARD
                 .decode(compact)
                 .map_err(|_| {
-                    Problem::new(Kind::Service, format!("{what}: its content is not valid base64"))
-                        .hint("GitHub is having problems, or a proxy interferes: try again later")
+                    Problem::new(
+                        ProblemKind::Service,
+                        format!("{what}: its content is not valid base64"),
+                    )
+                    .hint("GitHub is having problems, or a proxy interferes: try again later")
                 })?;
             if objects::is_blob(sha, &bytes) {
                 Ok(bytes)
@@ -427,7 +437,7 @@ impl GitHub {
     fn other_content(&self, what: &str, asked: &str) -> Problem {
         let host = host_of(&self.api);
         Problem::new(
-            Kind::Service,
+            ProblemKind::Service,
             format!("{what}: {host} returned other content than requested"),
         )
         .cause(format!(

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{GitHub, Reply};
-use crate::domain::{Kind, Outside, Problem, Remedy};
+use crate::domain::{Problem, ProblemKind, Remedy, SanitizedText};
 use crate::services::http::{host_of, retry_after};
 
 /// Seconds to wait after a secondary limit that names no time.
@@ -48,41 +48,41 @@ impl GitHub {
         let asked_to_wait = reply.header("retry-after").is_some();
         let limited = reply.status == 429 || (reply.status == 403 && (spent || secondary || asked_to_wait));
         let kind = match reply.status {
-            _ if limited => Kind::RateLimited,
-            401 | 403 => Kind::Credentials,
-            404 => Kind::NotFound,
-            400 | 409 | 422 => Kind::Refused,
-            300..=399 => Kind::Refused,
-            _ => Kind::Service,
+            _ if limited => ProblemKind::RateLimited,
+            401 | 403 => ProblemKind::Credentials,
+            404 => ProblemKind::NotFound,
+            400 | 409 | 422 => ProblemKind::Refused,
+            300..=399 => ProblemKind::Refused,
+            _ => ProblemKind::Service,
         };
         let mut problem = Problem::new(kind, format!("{what}: {host} returned {}", reply.status));
         if let Some(said) = said {
             problem = problem.cause(said);
         }
         problem = match kind {
-            Kind::RateLimited if secondary => {
+            ProblemKind::RateLimited if secondary => {
                 problem.hint("GitHub requests a pause: wait a minute, then run the same command again")
             }
-            Kind::RateLimited if self.token_from.is_some() => {
+            ProblemKind::RateLimited if self.token_from.is_some() => {
                 problem.hint("wait until the quota resets, then run the same command again")
             }
-            Kind::RateLimited => problem.hint(
+            ProblemKind::RateLimited => problem.hint(
                 "wait until the quota resets, or set GH_TOKEN for 5,000 instead of 60 requests an hour",
             ),
-            Kind::Credentials => self.narrow(problem, reply),
-            Kind::NotFound if self.token_from.is_none() => {
+            ProblemKind::Credentials => self.narrow(problem, reply),
+            ProblemKind::NotFound if self.token_from.is_none() => {
                 problem.hint("if it is private, set GH_TOKEN to a token with read access")
             }
-            Kind::NotFound => {
+            ProblemKind::NotFound => {
                 problem.hint("check the name in the workspace file and the access of the token")
             }
-            Kind::Refused if reply.status < 400 => {
+            ProblemKind::Refused if reply.status < 400 => {
                 problem.hint("it was renamed or transferred: use its new name in the workspace file")
             }
-            Kind::Refused => problem.hint("fix the cause, then run the same command again"),
+            ProblemKind::Refused => problem.hint("fix the cause, then run the same command again"),
             _ => problem.hint("GitHub is having problems, or a proxy interferes: try again later"),
         };
-        problem.request_id = reply.header("x-github-request-id").map(Outside::new);
+        problem.request_id = reply.header("x-github-request-id").map(SanitizedText::new);
         problem.retry_after = retry_after(&reply.headers)
             .and_then(|wait| TimeDelta::from_std(wait).ok())
             .map(|wait| Utc::now() + wait)
@@ -139,7 +139,7 @@ impl GitHub {
         if self.token_from.is_some() {
             return Ok(());
         }
-        Err(Problem::new(Kind::Credentials, format!("{what}: no GitHub token is set"))
+        Err(Problem::new(ProblemKind::Credentials, format!("{what}: no GitHub token is set"))
             .with_missing_credential()
             .hint("set GH_TOKEN to a classic token with the scope repo, or a fine-grained one with Secrets: read and write"))
     }

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use super::GitHub;
 use crate::config::workspace::{Bundle, Upstream};
 use crate::domain::release::newest_first;
-use crate::domain::{Kind, Outside, Problem, Release, ReleaseName};
+use crate::domain::{Problem, ProblemKind, Release, ReleaseName, SanitizedText};
 
 /// Manifests that are read one by one in one refresh without a token.
 const ANONYMOUS_MANIFESTS: u64 = 30;
@@ -51,11 +51,11 @@ pub async fn releases<C: BlobCache + Sync>(
     if manifests.is_empty() {
         // The upstream folder was once deleted and restored a week later.
         return Err(Problem::new(
-            Kind::Service,
+            ProblemKind::Service,
             format!(
                 "{} has no release in {}",
                 upstream.repository,
-                Outside::new(&upstream.path)
+                SanitizedText::new(&upstream.path)
             ),
         )
         .hint("upstream may be moving its files: no release is marked as withdrawn; try again later"));
@@ -140,7 +140,7 @@ fn affordable(github: &GitHub) -> usize {
 /// Returns why a manifest was not read.
 fn not_read_yet() -> Problem {
     Problem::new(
-        Kind::RateLimited,
+        ProblemKind::RateLimited,
         "its manifest has not been read: without a GitHub token there are 60 requests an hour",
     )
     .hint("set GH_TOKEN to read all manifests at once")
@@ -163,11 +163,11 @@ async fn folder(github: &GitHub, upstream: &Upstream) -> Result<String, Problem>
         sha = entry
             .ok_or_else(|| {
                 Problem::new(
-                    Kind::NotFound,
+                    ProblemKind::NotFound,
                     format!(
                         "{} has no directory {}",
                         upstream.repository,
-                        Outside::new(&upstream.path)
+                        SanitizedText::new(&upstream.path)
                     ),
                 )
                 .hint("check upstream.path and upstream.branch in the workspace file")

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::{GitHub, PublicKey, Reply};
 use crate::domain::secret::{OrganisationSecrets, RepositorySecrets, SecretFacts, Selection, SharedSecret};
-use crate::domain::{GitHubRepository, KeyId, Kind, Outside, Problem, SecretName, SecretTarget};
+use crate::domain::{GitHubRepository, KeyId, Problem, ProblemKind, SanitizedText, SecretName, SecretTarget};
 use crate::services::http::json::list_in;
 use crate::services::http::{Limit, host_of};
 
@@ -128,7 +128,7 @@ impl GitHub {
         let secrets = match secrets {
             Ok(secrets) => by_name(secrets),
             Err(problem) => {
-                if problem.kind == Kind::NotFound && about.is_none() {
+                if problem.kind == ProblemKind::NotFound && about.is_none() {
                     // Whether the repository exists decides what "not found" means.
                     self.about_kept(repository, &what).await?;
                 }
@@ -161,7 +161,7 @@ impl GitHub {
         match self.pages::<Secret>(&path, "secrets", what).await {
             // The repository exists: its owner shares nothing, or nothing that is visible to this
             // account.
-            Err(problem) if problem.kind == Kind::NotFound => Ok(BTreeMap::new()),
+            Err(problem) if problem.kind == ProblemKind::NotFound => Ok(BTreeMap::new()),
             other => other.map(by_name),
         }
     }
@@ -206,7 +206,7 @@ impl GitHub {
         match self.fresh(&path, &what).await {
             Ok(reply) => Ok(Some(self.parsed::<Secret>(&reply, &what)?.facts())),
             // Not found, but the key is: then the secret does not exist.
-            Err(problem) if problem.kind == Kind::NotFound => {
+            Err(problem) if problem.kind == ProblemKind::NotFound => {
                 self.public_key(&target.repository).await.map(|_| None)
             }
             Err(problem) => Err(problem),
@@ -221,7 +221,7 @@ impl GitHub {
             .key(&format!("/repos/{repository}/actions/secrets"), &what)
             .await
         {
-            Err(problem) if problem.kind == Kind::NotFound => {
+            Err(problem) if problem.kind == ProblemKind::NotFound => {
                 self.about(repository, &what).await?;
                 Err(no_permission(problem, &what, REPOSITORY_SCOPES))
             }
@@ -230,7 +230,11 @@ impl GitHub {
     }
 
     /// Works as [`GitHub::busy`] does, but checks the newest runs alone: one request, for a view.
-    async fn lately_busy(&self, repository: &GitHubRepository, what: &str) -> Result<Vec<Outside>, Problem> {
+    async fn lately_busy(
+        &self,
+        repository: &GitHubRepository,
+        what: &str,
+    ) -> Result<Vec<SanitizedText>, Problem> {
         let path = format!("/repos/{repository}/actions/runs?per_page={NEWEST_RUNS}");
         let reply = self.reply(&path, what).await?;
         let list: Runs = self.parsed(&reply, what)?;
@@ -239,7 +243,7 @@ impl GitHub {
 
     /// Returns the workflow runs that are queued or in progress, by name and number; complete, for
     /// a decision.
-    pub async fn busy(&self, repository: &GitHubRepository) -> Result<Vec<Outside>, Problem> {
+    pub async fn busy(&self, repository: &GitHubRepository) -> Result<Vec<SanitizedText>, Problem> {
         let what = format!("reading the workflow runs in progress in {repository}");
         let list = |status: &'static str| {
             let path = format!("/repos/{repository}/actions/runs?status={status}");
@@ -254,7 +258,7 @@ impl GitHub {
     pub async fn organisation_key(&self, organisation: &str) -> Result<PublicKey, Problem> {
         let what = format!(
             "reading the public key of the organisation {}",
-            Outside::capped(organisation, 100)
+            SanitizedText::capped(organisation, 100)
         );
         self.needs_token(&what)?;
         let path = format!("/orgs/{}/actions/secrets", super::escaped(organisation));
@@ -291,13 +295,13 @@ impl GitHub {
     ) -> Result<Option<SharedSecret>, Problem> {
         let what = format!(
             "reading the secret {name} of {}",
-            Outside::capped(organisation, 100)
+            SanitizedText::capped(organisation, 100)
         );
         self.needs_token(&what)?;
         let path = format!("/orgs/{}/actions/secrets/{name}", super::escaped(organisation));
         let secret: Secret = match self.fresh(&path, &what).await {
             Ok(reply) => self.parsed(&reply, &what)?,
-            Err(problem) if problem.kind == Kind::NotFound => {
+            Err(problem) if problem.kind == ProblemKind::NotFound => {
                 return self.organisation_key(organisation).await.map(|_| None);
             }
             Err(problem) => return Err(problem),
@@ -338,7 +342,7 @@ impl GitHub {
             .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
             .ok_or_else(|| {
                 Problem::new(
-                    Kind::Service,
+                    ProblemKind::Service,
                     format!("{what}: {} returned an invalid key", host_of(&self.api)),
                 )
                 .hint("GitHub is having problems, or a proxy interferes: try again later")
@@ -400,7 +404,7 @@ impl GitHub {
             last = Some(reply.body);
         }
         Err(Problem::new(
-            Kind::Service,
+            ProblemKind::Service,
             format!("{what}: the list of {} does not end", host_of(&self.api)),
         )
         .cause(format!(
@@ -419,7 +423,7 @@ fn by_name(secrets: Vec<Secret>) -> BTreeMap<SecretName, SecretFacts> {
 }
 
 /// Returns those of `runs` that are under way, each once.
-fn named(runs: impl IntoIterator<Item = Run>) -> Vec<Outside> {
+fn named(runs: impl IntoIterator<Item = Run>) -> Vec<SanitizedText> {
     let mut names: Vec<String> = runs
         .into_iter()
         // Between two requests a run may have ended or changed its status.
@@ -431,7 +435,7 @@ fn named(runs: impl IntoIterator<Item = Run>) -> Vec<Outside> {
         .collect();
     names.sort();
     names.dedup();
-    names.into_iter().map(Outside::new).collect()
+    names.into_iter().map(SanitizedText::new).collect()
 }
 
 /// Scopes that secrets of a repository need.
@@ -442,11 +446,11 @@ pub(super) const ORGANISATION_SCOPES: &str = "a classic token needs the scope ad
 
 /// Rewrites "not found", which GitHub also answers for a missing permission.
 pub(super) fn no_permission(problem: Problem, what: &str, scopes: &str) -> Problem {
-    if problem.kind != Kind::NotFound {
+    if problem.kind != ProblemKind::NotFound {
         return problem;
     }
     let mut denied = Problem::new(
-        Kind::Credentials,
+        ProblemKind::Credentials,
         format!("{what}: the GitHub token has no permission for secrets there"),
     )
     .cause(&problem.summary)

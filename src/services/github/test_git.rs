@@ -19,7 +19,7 @@ fn author() -> Author {
     Author {
         name: "Ada".to_owned(),
         email: "ada@example.org".to_owned(),
-        from: Outside::new("test"),
+        from: SanitizedText::new("test"),
         remarks: Vec::new(),
     }
 }
@@ -70,14 +70,14 @@ async fn a_branch_that_is_not_there_is_told_from_a_repository_that_is_not() {
     assert_eq!(nothing.unwrap(), None);
     assert_eq!(
         github.tip(&repository(), "gone").await.unwrap_err().kind,
-        Kind::NotFound
+        ProblemKind::NotFound
     );
     let other = "a/other".parse().unwrap();
     let problem = github
         .reference(&other, &RefName::branch("edge"))
         .await
         .unwrap_err();
-    assert_eq!(problem.kind, Kind::NotFound);
+    assert_eq!(problem.kind, ProblemKind::NotFound);
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_reference_that_exists_is_refused_and_not_sent_twice() {
         .create_reference(&repository(), &name, &id('2'))
         .await
         .unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(
         problem.to_string().contains("Reference already exists"),
         "{problem}"
@@ -200,7 +200,7 @@ async fn a_rule_of_the_repository_is_named_with_whom_to_ask() {
             .create_reference(&repository(), &name, &id('2'))
             .await
             .unwrap_err();
-        assert_eq!(problem.kind, Kind::Refused, "{problem}");
+        assert_eq!(problem.kind, ProblemKind::Refused, "{problem}");
         assert!(problem.summary.as_str().contains("rule"), "{problem}");
         assert!(problem.hints[0].as_str().contains("administrator"), "{problem:?}");
         assert_eq!(
@@ -232,7 +232,7 @@ async fn a_right_that_is_missing_is_named_with_its_scope() {
             .unwrap_err();
         let asked = writer.may_write(&repository()).await.unwrap_err();
         for problem in [problem, asked] {
-            assert_eq!(problem.kind, Kind::Credentials, "{problem}");
+            assert_eq!(problem.kind, ProblemKind::Credentials, "{problem}");
             assert!(
                 problem.hints[0].as_str().contains("Contents: read and write"),
                 "{problem:?}"
@@ -349,7 +349,7 @@ async fn a_file_that_is_not_what_its_id_says_is_asked_for_once_more() {
     let http = crate::services::http::Http::new(crate::services::http::Timeouts::scaled(1.0));
     let github = GitHub::new(http, server.url.clone(), None);
     let problem = github.blob("a/b", sha).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Service);
+    assert_eq!(problem.kind, ProblemKind::Service);
     assert!(problem.to_string().contains("other content"), "{problem}");
     assert_eq!(server.count(), 2);
 }

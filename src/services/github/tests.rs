@@ -201,7 +201,7 @@ async fn a_repository_tells_of_all_its_secrets_and_of_what_runs() {
     let github = server.github(Some("t"));
     assert_eq!(
         github.busy(&repository()).await.unwrap(),
-        [Outside::new("Publish #3")]
+        [SanitizedText::new("Publish #3")]
     );
     let told = github.repository_secrets(&repository()).await.unwrap();
     assert_eq!(told.secrets.len(), 101);
@@ -212,7 +212,7 @@ async fn a_repository_tells_of_all_its_secrets_and_of_what_runs() {
         ("a/new", 7, true)
     );
     assert_eq!(told.key_id, KeyId("42".to_owned()));
-    assert_eq!(told.busy, [Outside::new("Waits #4")]);
+    assert_eq!(told.busy, [SanitizedText::new("Waits #4")]);
 }
 
 #[tokio::test]
@@ -220,9 +220,9 @@ async fn not_found_means_no_permission_where_the_repository_is_there() {
     let server = Server::start().await;
     let github = server.github(Some("t"));
     let gone = github.repository_secrets(&repository()).await.unwrap_err();
-    assert_eq!(gone.kind, Kind::NotFound, "{gone}");
+    assert_eq!(gone.kind, ProblemKind::NotFound, "{gone}");
     let gone = github.public_key(&repository()).await.unwrap_err();
-    assert_eq!(gone.kind, Kind::NotFound, "{gone}");
+    assert_eq!(gone.kind, ProblemKind::NotFound, "{gone}");
 
     server.with_repository().says(
         "GET",
@@ -238,7 +238,7 @@ async fn not_found_means_no_permission_where_the_repository_is_there() {
         writer.put_secret(&sealed()).await.unwrap_err(),
         writer.delete_secret(&target()).await.unwrap_err(),
     ] {
-        assert_eq!(denied.kind, Kind::Credentials, "{denied}");
+        assert_eq!(denied.kind, ProblemKind::Credentials, "{denied}");
         let hint = denied.hints[0].as_str();
         assert!(
             hint.contains("scope repo") && hint.contains("Secrets: read and write"),
@@ -265,7 +265,7 @@ async fn refusals_say_what_lacks() {
         json!({"message": "Resource protected by organization SAML enforcement."}),
     );
     let problem = github.public_key(&repository()).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(problem.kind, ProblemKind::Credentials);
     assert!(
         problem.hints[0]
             .as_str()
@@ -280,7 +280,7 @@ async fn refusals_say_what_lacks() {
         json!({"message": "Resource not accessible by personal access token"}),
     );
     let problem = github.public_key(&repository()).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(problem.kind, ProblemKind::Credentials);
     assert!(problem.to_string().contains("secrets=write"), "{problem}");
 
     server.says(
@@ -290,7 +290,7 @@ async fn refusals_say_what_lacks() {
         json!({"message": "You have exceeded a secondary rate limit. Please wait."}),
     );
     let problem = github.public_key(&repository()).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::RateLimited);
+    assert_eq!(problem.kind, ProblemKind::RateLimited);
     let wait = problem.retry_after.unwrap() - chrono::Utc::now();
     assert!((50..=60).contains(&wait.num_seconds()), "{wait}");
 
@@ -304,7 +304,7 @@ async fn refusals_say_what_lacks() {
             .await
             .unwrap_err(),
     ] {
-        assert_eq!(problem.kind, Kind::Credentials);
+        assert_eq!(problem.kind, ProblemKind::Credentials);
         assert!(problem.hints[0].as_str().contains("GH_TOKEN"), "{problem:?}");
     }
 }
@@ -331,7 +331,7 @@ async fn a_secret_is_set_once_and_only_where_it_was_meant_to_go() {
         json!({"message": "Bad request - key_id is not right"}),
     );
     let problem = writer.put_secret(&sealed()).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.summary.as_str().contains("key"), "{problem}");
 
     let before = server.seen("PUT").len();
@@ -350,7 +350,7 @@ async fn a_secret_is_set_once_and_only_where_it_was_meant_to_go() {
             Value::Null,
         );
         let problem = writer.put_secret(&sealed()).await.unwrap_err();
-        assert_eq!(problem.kind, Kind::Refused, "{status}");
+        assert_eq!(problem.kind, ProblemKind::Refused, "{status}");
         assert!(problem.hints[0].as_str().contains("renamed"), "{problem:?}");
     }
     assert!(elsewhere.stub.lock().unwrap().seen.is_empty());
@@ -414,7 +414,10 @@ async fn accounts_tell_the_kind_of_token_and_what_lists_leave_out() {
         );
     let github = server.github(Some("t"));
     let facts = github.account().await.unwrap();
-    assert_eq!(facts.scopes, [Outside::new("repo"), Outside::new("workflow")]);
+    assert_eq!(
+        facts.scopes,
+        [SanitizedText::new("repo"), SanitizedText::new("workflow")]
+    );
     assert_eq!(facts.remarks[0].as_str(), "classic token");
     assert!(facts.is_classic());
     let left_out = github.left_out().await;
@@ -427,7 +430,7 @@ async fn accounts_tell_the_kind_of_token_and_what_lists_leave_out() {
     server.says_with("GET", "/user", 200, &[expires], user);
     let token = SecretString::from("other-token");
     let facts = server.github(None).account_of(&token, "a file").await.unwrap();
-    assert_eq!(facts.remarks, [Outside::new("fine-grained or app token")]);
+    assert_eq!(facts.remarks, [SanitizedText::new("fine-grained or app token")]);
     assert!(!facts.is_classic());
     assert_eq!(facts.source.as_str(), "a file");
     assert_eq!(
@@ -443,7 +446,7 @@ async fn accounts_tell_the_kind_of_token_and_what_lists_leave_out() {
         .account_of(&token, "a file")
         .await
         .unwrap_err();
-    assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(problem.kind, ProblemKind::Credentials);
     assert!(problem.to_string().contains("a file") && !format!("{problem:?}").contains("other-token"));
 }
 
@@ -453,7 +456,7 @@ async fn organisations_have_secrets_of_their_own() {
     let github = server.github(Some("t"));
     let name: SecretName = "TOKEN".parse().unwrap();
     let denied = github.organisation_secret("org", &name).await.unwrap_err();
-    assert_eq!(denied.kind, Kind::Credentials);
+    assert_eq!(denied.kind, ProblemKind::Credentials);
     assert!(denied.hints[0].as_str().contains("admin:org"), "{denied:?}");
 
     server.says("GET", "/orgs/org/actions/secrets/public-key", 200, key());

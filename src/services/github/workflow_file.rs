@@ -9,7 +9,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Value};
 
 use crate::domain::workflow::{InputKind, WorkflowFile, WorkflowInput, WorkflowJob};
-use crate::domain::{Kind, Outside, Problem, SecretName};
+use crate::domain::{Problem, ProblemKind, SanitizedText, SecretName};
 
 /// Bytes beyond which a file is not read as a workflow; GitHub's own limit is half of it.
 const LARGEST: usize = 1 << 20;
@@ -25,8 +25,8 @@ pub(super) fn read(path: &str, bytes: &[u8]) -> WorkflowFile {
     let text = String::from_utf8_lossy(bytes);
     let name = path.rsplit('/').next().unwrap_or(path);
     let mut file = WorkflowFile {
-        path: Outside::capped(path, CAP).to_string(),
-        title: Outside::new(name),
+        path: SanitizedText::capped(path, CAP).to_string(),
+        title: SanitizedText::new(name),
         reads: secrets_read(&text),
         ..WorkflowFile::default()
     };
@@ -34,9 +34,12 @@ pub(super) fn read(path: &str, bytes: &[u8]) -> WorkflowFile {
         Ok(value) => fill(&mut file, &value),
         Err(why) => {
             file.unreadable = Some(
-                Problem::new(Kind::Invalid, format!("cannot parse {}", Outside::new(path)))
-                    .cause(why)
-                    .hint("check it: GitHub does not run a workflow that it cannot parse"),
+                Problem::new(
+                    ProblemKind::Invalid,
+                    format!("cannot parse {}", SanitizedText::new(path)),
+                )
+                .cause(why)
+                .hint("check it: GitHub does not run a workflow that it cannot parse"),
             );
         }
     }
@@ -45,7 +48,7 @@ pub(super) fn read(path: &str, bytes: &[u8]) -> WorkflowFile {
 
 fn fill(file: &mut WorkflowFile, value: &Value) {
     if let Some(name) = value["name"].as_str() {
-        file.title = Outside::capped(name, CAP);
+        file.title = SanitizedText::capped(name, CAP);
     }
     let jobs = value["jobs"].as_object();
     let jobs: Vec<(&String, &Value)> = jobs.into_iter().flatten().collect();
@@ -92,7 +95,7 @@ fn input(name: &str, about: &Value, scripts: &[&str]) -> WorkflowInput {
     };
     WorkflowInput {
         name: name.to_owned(),
-        description: Outside::capped(about["description"].as_str().unwrap_or_default(), CAP),
+        description: SanitizedText::capped(about["description"].as_str().unwrap_or_default(), CAP),
         required: about["required"].as_str() == Some("true") || about["required"] == Value::Bool(true),
         default: plain(&about["default"]),
         kind,
@@ -152,14 +155,14 @@ fn expressions(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn job_of(id: &str, job: &Value) -> WorkflowJob {
-    let own = |text: &str| Outside::capped(text, CAP).to_string();
+    let own = |text: &str| SanitizedText::capped(text, CAP).to_string();
     let steps = job["steps"].as_array();
     let of_steps = steps
         .into_iter()
         .flatten()
         .filter_map(|step| step["uses"].as_str());
     WorkflowJob {
-        id: Outside::capped(id, CAP),
+        id: SanitizedText::capped(id, CAP),
         runners: runners(job),
         uses: job["uses"]
             .as_str()
@@ -220,7 +223,7 @@ fn known(labels: &Value) -> Vec<String> {
     each.into_iter()
         .filter_map(Value::as_str)
         .filter(|label| !label.contains("${{"))
-        .map(|label| Outside::capped(label, CAP).to_string())
+        .map(|label| SanitizedText::capped(label, CAP).to_string())
         .collect()
 }
 
@@ -264,7 +267,7 @@ fn value_of(text: &str) -> Result<Value, String> {
     let mut left = MOST;
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
-            let what = Outside::capped(error.info(), 200);
+            let what = SanitizedText::capped(error.info(), 200);
             format!("line {}: {what}", error.marker().line())
         })?;
         let (value, anchor, weight) = match event {
@@ -309,7 +312,7 @@ fn value_of(text: &str) -> Result<Value, String> {
             Some(Open::Map(map, key @ None, _)) => {
                 let name = plain(&value).unwrap_or_default();
                 if map.contains_key(&name) {
-                    let name = Outside::capped(name, 80);
+                    let name = SanitizedText::capped(name, 80);
                     return Err(format!("line {}: duplicate key {name}", span.start.line()));
                 }
                 *key = Some(name);

@@ -11,7 +11,7 @@ use super::account::bearer;
 use super::releases::BlobCache;
 use super::{GitHub, Reply, VERSION, workflow_file};
 use crate::domain::workflow::{JobLog, JobRun, StepRun, WorkflowFile, WorkflowRun};
-use crate::domain::{GitHubRepository, Kind, Outside, Problem};
+use crate::domain::{GitHubRepository, Problem, ProblemKind, SanitizedText};
 use crate::services::charmhub::at;
 use crate::services::http::body::{last, pieces};
 use crate::services::http::{self, Limit, host_of};
@@ -125,18 +125,18 @@ impl From<Run> for WorkflowRun {
         let actor = run.triggering_actor.or(run.actor);
         Self {
             id: run.id,
-            workflow: Outside::new(path),
-            title: Outside::new(run.display_title.unwrap_or_default()),
+            workflow: SanitizedText::new(path),
+            title: SanitizedText::new(run.display_title.unwrap_or_default()),
             number: run.run_number,
             attempt: run.run_attempt,
-            event: Outside::new(run.event),
-            branch: Outside::new(run.head_branch.unwrap_or_default()),
-            status: Outside::new(run.status),
-            conclusion: run.conclusion.map(Outside::new),
-            actor: Outside::new(actor.map(|actor| actor.login).unwrap_or_default()),
+            event: SanitizedText::new(run.event),
+            branch: SanitizedText::new(run.head_branch.unwrap_or_default()),
+            status: SanitizedText::new(run.status),
+            conclusion: run.conclusion.map(SanitizedText::new),
+            actor: SanitizedText::new(actor.map(|actor| actor.login).unwrap_or_default()),
             created_at: run.created_at,
             updated_at: run.updated_at,
-            url: Outside::new(run.html_url),
+            url: SanitizedText::new(run.html_url),
             jobs: Vec::new(),
         }
     }
@@ -144,21 +144,21 @@ impl From<Run> for WorkflowRun {
 
 impl From<Job> for JobRun {
     fn from(job: Job) -> Self {
-        let harmless = |text: String| Outside::capped(text, 100).to_string();
+        let harmless = |text: String| SanitizedText::capped(text, 100).to_string();
         Self {
             id: job.id,
-            name: Outside::new(job.name),
+            name: SanitizedText::new(job.name),
             labels: job.labels.into_iter().map(harmless).collect(),
-            status: Outside::new(job.status),
-            conclusion: job.conclusion.map(Outside::new),
+            status: SanitizedText::new(job.status),
+            conclusion: job.conclusion.map(SanitizedText::new),
             steps: job
                 .steps
                 .into_iter()
                 .map(|step| StepRun {
                     number: step.number,
-                    name: Outside::new(step.name),
-                    status: Outside::new(step.status),
-                    conclusion: step.conclusion.map(Outside::new),
+                    name: SanitizedText::new(step.name),
+                    status: SanitizedText::new(step.status),
+                    conclusion: step.conclusion.map(SanitizedText::new),
                 })
                 .collect(),
             log_tail: Vec::new(),
@@ -180,7 +180,7 @@ impl GitHub {
         let folder = format!("{}:{FOLDER}", about.default_branch);
         let entries = match self.tree(repository.as_str(), &folder).await {
             // The repository exists, so it is the folder that is missing.
-            Err(problem) if problem.kind == Kind::NotFound => Vec::new(),
+            Err(problem) if problem.kind == ProblemKind::NotFound => Vec::new(),
             other => other?,
         };
         let files = entries.into_iter().filter(|entry| {
@@ -216,7 +216,7 @@ impl GitHub {
         let what = format!("reading the state of the workflows of {repository}");
         let path = format!("/repos/{repository}/actions/workflows");
         let list: Vec<Workflow> = self.pages(&path, "workflows", &what).await?;
-        let harmless = |text: String| Outside::capped(text, 300).to_string();
+        let harmless = |text: String| SanitizedText::capped(text, 300).to_string();
         Ok(list
             .into_iter()
             .map(|workflow| (harmless(workflow.path), harmless(workflow.state)))
@@ -265,7 +265,11 @@ impl GitHub {
     }
 
     /// Reads the end of a job's log, up to the last error in it.
-    pub async fn log_tail(&self, repository: &GitHubRepository, job: u64) -> Result<Vec<Outside>, Problem> {
+    pub async fn log_tail(
+        &self,
+        repository: &GitHubRepository,
+        job: u64,
+    ) -> Result<Vec<SanitizedText>, Problem> {
         Ok(tail_of(&self.log(repository, job, KEPT).await?))
     }
 
@@ -313,7 +317,7 @@ impl GitHub {
             .and_then(|location| location.to_str().ok());
         let Some(location) = location else {
             return Err(match answer.status {
-                404 | 410 => Problem::new(Kind::NotFound, format!("{what}: not found")).cause(
+                404 | 410 => Problem::new(ProblemKind::NotFound, format!("{what}: not found")).cause(
                     "a log is available for 90 days once its job has finished; a job without a runner has \
                     none",
                 ),
@@ -324,7 +328,7 @@ impl GitHub {
         let whole = self.log_at(&there, &what, kept);
         match tokio::time::timeout(self.http.timeouts().total * 3, whole).await {
             Ok(end) => end,
-            Err(_) => Err(Problem::new(Kind::Network, format!("{what}: timed out"))
+            Err(_) => Err(Problem::new(ProblemKind::Network, format!("{what}: timed out"))
                 .hint("read it on the page of the run")),
         }
     }
@@ -334,7 +338,7 @@ impl GitHub {
     async fn log_at(&self, there: &Url, what: &str, kept: usize) -> Result<Vec<u8>, Problem> {
         let broken = |why: &dyn std::fmt::Display| {
             Problem::new(
-                Kind::Network,
+                ProblemKind::Network,
                 format!("{what}: {} closed the connection", host_of(there)),
             )
             .cause(why)
@@ -348,7 +352,7 @@ impl GitHub {
         if !response.status().is_success() {
             let status = response.status().as_u16();
             return Err(Problem::new(
-                Kind::Service,
+                ProblemKind::Service,
                 format!("{what}: {} returned {status}", host_of(there)),
             )
             .hint("read it on the page of the run"));
@@ -363,7 +367,7 @@ impl GitHub {
 fn log_address(from: &Url, location: &str, what: &str) -> Result<Url, Problem> {
     let refused = |why: &str| {
         Problem::new(
-            Kind::Service,
+            ProblemKind::Service,
             format!("{what}: GitHub returned an address that is not allowed"),
         )
         .cause(why)
@@ -380,17 +384,17 @@ fn log_address(from: &Url, location: &str, what: &str) -> Result<Url, Problem> {
 
 /// Returns the last lines of a log, up to its last error if it has one, in readable form: without
 /// the times before each line, colours and the runner's own markers.
-fn tail_of(bytes: &[u8]) -> Vec<Outside> {
+fn tail_of(bytes: &[u8]) -> Vec<SanitizedText> {
     let from = bytes.len().saturating_sub(KEPT);
     let text = String::from_utf8_lossy(bytes.get(from..).unwrap_or_default());
     let lines: Vec<&str> = text.lines().map(without_time).collect();
     let error = lines.iter().rposition(|line| line.starts_with("##[error]"));
     let end = error.map_or(lines.len(), |at| at + 1);
-    let shown: Vec<Outside> = lines
+    let shown: Vec<SanitizedText> = lines
         .into_iter()
         .take(end)
         .filter(|line| !line.trim().is_empty() && !line.starts_with("##[endgroup]"))
-        .map(|line| Outside::capped(without_marks(line), LINE))
+        .map(|line| SanitizedText::capped(without_marks(line), LINE))
         .collect();
     let first = shown.len().saturating_sub(LINES);
     shown.into_iter().skip(first).collect()
@@ -406,7 +410,7 @@ fn log_of(bytes: &[u8]) -> JobLog {
         lines: lines
             .skip(usize::from(from > 0))
             .filter(|line| !line.starts_with("##[endgroup]"))
-            .map(|line| Outside::capped(without_marks(line), LONG_LINE))
+            .map(|line| SanitizedText::capped(without_marks(line), LONG_LINE))
             .collect(),
         cut: from > 0,
     }
@@ -468,7 +472,7 @@ mod tests {
             "file:///etc/passwd",
         ] {
             let problem = leads(&outside, to).unwrap_err();
-            assert_eq!(problem.kind, Kind::Service, "{to}");
+            assert_eq!(problem.kind, ProblemKind::Service, "{to}");
             assert!(!problem.to_string().contains(to), "{problem}");
         }
     }
@@ -478,7 +482,7 @@ mod tests {
         let text = "\u{feff}2026-11-21T10:00:00.0000000Z ##[group]Run a\n2026-11-21T10:00:01.0000000Z \ttwo\n\
                     2026-11-21T10:00:01.0000000Z ##[endgroup]\n\n2026-11-21T10:00:02.0000000Z ##[error]no\n";
         let log = log_of(text.as_bytes());
-        let lines: Vec<&str> = log.lines.iter().map(Outside::as_str).collect();
+        let lines: Vec<&str> = log.lines.iter().map(SanitizedText::as_str).collect();
         assert_eq!(lines, ["Run a", "    two", "", "error: no"]);
         assert!(!log.cut);
         let long = "a line of a log that goes on\n".repeat(WHOLE / 20);

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::json::{Unreadable, json, without_secrets};
 use super::{LONGEST_WAIT, host_of, retry_after};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// Holds a complete answer of any status.
 #[derive(Clone, Debug)]
@@ -116,13 +116,13 @@ impl Failure {
         let host = host_of(url);
         if self.began {
             return Problem::new(
-                Kind::Service,
+                ProblemKind::Service,
                 format!("{what}: the response of {host} is incomplete"),
             )
             .cause(&self.text)
             .hint("check for a proxy, then run the same command again");
         }
-        Problem::new(Kind::Network, format!("{what}: {host} did not respond"))
+        Problem::new(ProblemKind::Network, format!("{what}: {host} did not respond"))
             .cause(&self.text)
             .hint(format!(
                 "check the network and {host}, then run the same command again"

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use url::Url;
 
 use super::{Http, Timeouts};
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// Holds clients for outside hosts, for plain HTTP on loopback and for HTTPS on loopback, each
 /// made when it is first needed: those for HTTPS read every certificate authority of this machine
@@ -49,10 +49,10 @@ pub fn check(url: &Url) -> Result<(), Problem> {
         "https" => Ok(()),
         "http" if is_loopback(url) => Ok(()),
         _ => Err(Problem::new(
-            Kind::Config,
+            ProblemKind::Config,
             format!(
                 "{} is refused: only https, or http on loopback, is allowed",
-                Outside::new(url.as_str())
+                SanitizedText::new(url.as_str())
             ),
         )
         .hint("use an https URL; http is allowed for 127.0.0.0/8, ::1 and localhost only")),
@@ -118,8 +118,9 @@ fn made<'a>(
     } else {
         direct().build().or_else(|_| trusting_nobody().build())
     };
-    let client = built
-        .map_err(|error| Problem::new(Kind::Machine, "cannot set up the HTTP client").because(&error))?;
+    let client = built.map_err(|error| {
+        Problem::new(ProblemKind::Machine, "cannot set up the HTTP client").because(&error)
+    })?;
     Ok(slot.get_or_init(|| client))
 }
 
@@ -130,10 +131,11 @@ impl Http {
             return Ok(());
         }
         let host = host_of(url);
-        Err(
-            Problem::new(Kind::Network, format!("offline: no request was sent to {host}"))
-                .hint("run it without --offline"),
+        Err(Problem::new(
+            ProblemKind::Network,
+            format!("offline: no request was sent to {host}"),
         )
+        .hint("run it without --offline"))
     }
 
     /// Returns the client that connects to `url`: proxies of the environment are for outside hosts
@@ -168,7 +170,8 @@ impl Http {
             .unix_socket(path)
             .build()
             .map_err(|error| {
-                Problem::new(Kind::Machine, "cannot set up the client for local engines").because(&error)
+                Problem::new(ProblemKind::Machine, "cannot set up the client for local engines")
+                    .because(&error)
             })
     }
 }

@@ -137,7 +137,7 @@ impl Answer {
     /// Describes the body's type and length, for messages.
     pub fn described(&self) -> String {
         let kind = self.header("content-type").unwrap_or("no content type");
-        let kind = crate::domain::Outside::capped(kind, 60);
+        let kind = crate::domain::SanitizedText::capped(kind, 60);
         format!("{kind}, {} bytes", self.body.len())
     }
 }

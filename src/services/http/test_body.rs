@@ -10,7 +10,7 @@ use url::Url;
 use super::body::{Limit, Paced, last, whole};
 use super::raw::{Raw, Said};
 use super::{Failure, Http, Timeouts};
-use crate::domain::Kind;
+use crate::domain::ProblemKind;
 
 /// Bytes of a body that the system may buffer between both ends.
 const ON_ITS_WAY: u64 = 16 << 20;
@@ -33,7 +33,7 @@ async fn a_body_without_end_is_read_to_its_limit_and_not_asked_for_again() {
             "{failure:?}"
         );
         let problem = failure.problem("reading it", &server.url);
-        assert_eq!(problem.kind, Kind::Service);
+        assert_eq!(problem.kind, ProblemKind::Service);
         assert!(problem.to_string().contains("larger than"), "{problem}");
         assert_eq!(server.count(), before + 1);
         let sent = server.sent.load(Ordering::Relaxed);

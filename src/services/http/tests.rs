@@ -5,7 +5,7 @@ use reqwest::header::{AGE, DATE, HeaderMap, RETRY_AFTER};
 use url::Url;
 
 use super::*;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 #[test]
 fn plain_http_is_for_loopback_only() {
@@ -63,7 +63,7 @@ fn a_write_is_lost_where_nobody_says_what_happened() {
     let url = Url::parse("http://127.0.0.1/").unwrap();
     let sort = |sent| {
         Written::of(sent, "doing it", &url, |answer| {
-            Problem::new(Kind::Service, answer.status.to_string())
+            Problem::new(ProblemKind::Service, answer.status.to_string())
         })
     };
     let gone = |not_sent| Failure {
@@ -81,7 +81,7 @@ fn a_write_is_lost_where_nobody_says_what_happened() {
     let mut long = answer(429);
     long.headers.insert(RETRY_AFTER, "3600".parse().unwrap());
     assert!(sort(Ok(long)).is_err(), "an hour is left to the operator");
-    let odd = Written::Answered(()).and_then(|()| Err::<(), _>(Problem::new(Kind::Service, "odd")));
+    let odd = Written::Answered(()).and_then(|()| Err::<(), _>(Problem::new(ProblemKind::Service, "odd")));
     assert!(matches!(odd, Written::Lost(_)));
 }
 

@@ -17,7 +17,7 @@ use super::press::{
 };
 use super::shelf::{CAP, Shelf, missing, too_large, wrong_length};
 use crate::config::file;
-use crate::domain::{Digest, Kind, Outside, Problem};
+use crate::domain::{Digest, Problem, ProblemKind, SanitizedText};
 use crate::services::registry::Place;
 
 /// Where an entry's bytes are.
@@ -42,9 +42,9 @@ pub(super) struct Archive {
 pub(super) fn plain_file(path: &Path) -> Result<(File, u64), Problem> {
     use std::os::unix::fs::FileTypeExt as _;
     let facts = fs::metadata(path).map_err(|error| missing(path, &error))?;
-    let shown = Outside::new(path.display().to_string());
+    let shown = SanitizedText::new(path.display().to_string());
     let kind = facts.file_type();
-    let is = |what: &str| Problem::new(Kind::Invalid, format!("{shown} is {what}, not an archive"));
+    let is = |what: &str| Problem::new(ProblemKind::Invalid, format!("{shown} is {what}, not an archive"));
     match () {
         () if kind.is_file() => {}
         () if kind.is_dir() => {
@@ -64,7 +64,7 @@ pub(super) fn plain_file(path: &Path) -> Result<(File, u64), Problem> {
 /// is not shown: it quotes the bytes of the header.
 pub(super) fn bad_header(what: &str, error: &io::Error, at: u64) -> Problem {
     if matches!(error.kind(), io::ErrorKind::Other | io::ErrorKind::InvalidData) {
-        return Problem::new(Kind::Invalid, format!("cannot read {what} to the end"))
+        return Problem::new(ProblemKind::Invalid, format!("cannot read {what} to the end"))
             .cause(format!("no tar header at byte {at}"))
             .hint("create it again, and check the disk or the engine it is from");
     }
@@ -83,12 +83,13 @@ pub(super) fn sparse<R: Read>(what: &str, name: &str, entry: &mut tar::Entry<'_,
     if !holes {
         return Ok(());
     }
-    let shown = Outside::capped(name, 200);
-    Err(
-        Problem::new(Kind::Invalid, format!("{what} contains a sparse entry: {shown}"))
-            .cause("it was created by tar --sparse, which leaves out blocks of zeros")
-            .hint("unpack it and pack it again without --sparse"),
+    let shown = SanitizedText::capped(name, 200);
+    Err(Problem::new(
+        ProblemKind::Invalid,
+        format!("{what} contains a sparse entry: {shown}"),
     )
+    .cause("it was created by tar --sparse, which leaves out blocks of zeros")
+    .hint("unpack it and pack it again without --sparse"))
 }
 
 impl Archive {
@@ -101,7 +102,7 @@ impl Archive {
         let cut = |error: &io::Error, end: u64| {
             // The library's message quotes the bytes that it could not read.
             if end == 0 {
-                return Problem::new(Kind::Invalid, format!("{what} is not a tar archive"))
+                return Problem::new(ProblemKind::Invalid, format!("{what} is not a tar archive"))
                     .cause("it does not begin with a tar header")
                     .hint("use a file written by docker save, podman save, skopeo or rockcraft");
             }

@@ -5,7 +5,7 @@
 
 use super::docker::same_name;
 use crate::domain::image::Platform;
-use crate::domain::{Digest, Kind, Outside, Problem};
+use crate::domain::{Digest, Problem, ProblemKind, SanitizedText};
 
 /// Holds what the operator asks for.
 #[derive(Clone, Copy, Default)]
@@ -76,17 +76,17 @@ pub(super) fn choose(what: &str, candidates: &[Candidate], wanted: Wanted<'_>) -
             pinned: first.digest,
         });
     }
-    let shown = |name: &str| Outside::capped(name, 200);
+    let shown = |name: &str| SanitizedText::capped(name, 200);
     let problem = match wanted.name {
         Some(name) if named.is_empty() => Problem::new(
-            Kind::NotFound,
+            ProblemKind::NotFound,
             format!("{what} contains no image {}", shown(name)),
         ),
         Some(name) => Problem::new(
-            Kind::Usage,
+            ProblemKind::Usage,
             format!("{what} contains several images named {}", shown(name)),
         ),
-        None => Problem::new(Kind::Usage, format!("{what} contains several images")),
+        None => Problem::new(ProblemKind::Usage, format!("{what} contains several images")),
     };
     Err(listed(
         problem,
@@ -122,7 +122,7 @@ fn listed(problem: Problem, candidates: Vec<&Candidate>) -> Problem {
         words.extend(
             one.names
                 .iter()
-                .map(|name| Outside::capped(name, 200).to_string()),
+                .map(|name| SanitizedText::capped(name, 200).to_string()),
         );
         words.extend(one.platform.as_ref().map(ToString::to_string));
         words.extend(one.digest.map(|digest| digest.to_string()));
@@ -185,11 +185,11 @@ mod tests {
     fn what_may_be_meant_is_listed_with_digest_and_platform() {
         let all = [candidate(0, "a:1", "amd64"), candidate(1, "a:1", "arm64")];
         for (name, platforms, kind) in [
-            (None, &[][..], Kind::Usage),
-            (Some("a:1"), &[], Kind::Usage),
-            (Some("a:1"), &["amd64", "arm64"], Kind::Usage),
-            (Some("b:1"), &[], Kind::NotFound),
-            (Some("@7"), &[], Kind::NotFound),
+            (None, &[][..], ProblemKind::Usage),
+            (Some("a:1"), &[], ProblemKind::Usage),
+            (Some("a:1"), &["amd64", "arm64"], ProblemKind::Usage),
+            (Some("b:1"), &[], ProblemKind::NotFound),
+            (Some("@7"), &[], ProblemKind::NotFound),
         ] {
             let problem = pick(&all, name, platforms).unwrap_err();
             assert_eq!(problem.kind, kind, "{problem}");

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::PackProgress;
-use crate::domain::{Digest, Kind, Problem};
+use crate::domain::{Digest, Problem, ProblemKind};
 use crate::services::registry::Blob;
 
 /// Bytes between two progress messages.
@@ -34,7 +34,7 @@ pub(super) struct Desk {
 }
 
 pub(super) fn cancelled(what: &str) -> Problem {
-    Problem::new(Kind::Refused, format!("{what}: cancelled"))
+    Problem::new(ProblemKind::Refused, format!("{what}: cancelled"))
 }
 
 impl Desk {
@@ -49,7 +49,7 @@ impl Desk {
             return Ok(HashSet::new());
         }
         let (back, answer) = oneshot::channel();
-        let gone = || Problem::new(Kind::Refused, "cancelled");
+        let gone = || Problem::new(ProblemKind::Refused, "cancelled");
         self.messages
             .send(Message::There(blobs, back))
             .map_err(|_| gone())?;

@@ -13,7 +13,7 @@ use super::choice::{Candidate, Wanted, choose};
 use super::press::{Layer, Press};
 use super::shelf::Shelf;
 use crate::domain::image::{Platform, Reference};
-use crate::domain::{ConfigDigest, Digest, Kind, Outside, Problem, count};
+use crate::domain::{ConfigDigest, Digest, Problem, ProblemKind, SanitizedText, count};
 use crate::services::registry::{Content, LocalImage, Manifest, Place};
 
 /// Docker's media type of a config.
@@ -58,7 +58,7 @@ struct RootFs {
 
 /// Returns the problem for `what` with its cause.
 pub(super) fn invalid(what: &str, why: impl std::fmt::Display) -> Problem {
-    Problem::new(Kind::Invalid, format!("{what} is not a readable image"))
+    Problem::new(ProblemKind::Invalid, format!("{what} is not a readable image"))
         .cause(why)
         .hint("create it again with docker save or skopeo copy, then run the same command again")
 }
@@ -125,7 +125,7 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Asse
         );
     };
     let lacking = |shelf: &dyn Shelf, name: &str| {
-        let shown = Outside::capped(name, 200);
+        let shown = SanitizedText::capped(name, 200);
         invalid(
             shelf.what(),
             format!("manifest.json lists {shown}, which is missing"),
@@ -153,10 +153,10 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Asse
         let Some(pressed) = shelf.layer(&name, *diff)? else {
             return Err(lacking(shelf, &name));
         };
-        let shown = Outside::capped(raw, 200);
+        let shown = SanitizedText::capped(raw, 200);
         if pressed.diff != *diff {
             return Err(Problem::new(
-                Kind::Invalid,
+                ProblemKind::Invalid,
                 format!("layer {shown} of {} does not match its config", shelf.what()),
             )
             .cause(format!("its digest is {}, the config lists {diff}", pressed.diff))
@@ -164,7 +164,7 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Asse
         }
         layers.push(pressed.layer.ok_or_else(|| {
             Problem::new(
-                Kind::Internal,
+                ProblemKind::Internal,
                 format!("layer {shown} of {} was skipped", shelf.what()),
             )
         })?);

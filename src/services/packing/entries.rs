@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// Number of links that are followed from one name.
 const LINKS: usize = 8;
@@ -41,9 +41,9 @@ impl<T> Entries<T> {
     }
 
     fn trick(&self, name: &str, why: &str) -> Problem {
-        let shown = Outside::capped(name, 200);
+        let shown = SanitizedText::capped(name, 200);
         Problem::new(
-            Kind::Invalid,
+            ProblemKind::Invalid,
             format!("{} contains an unsafe entry: {shown}", self.what),
         )
         .cause(why)
@@ -135,7 +135,7 @@ mod tests {
             let problem = entries
                 .link("v1/evil".to_owned(), target.as_bytes(), true)
                 .unwrap_err();
-            assert_eq!(problem.kind, Kind::Invalid);
+            assert_eq!(problem.kind, ProblemKind::Invalid);
             assert!(problem.summary.as_str().contains("v1/evil"), "{problem}");
         }
     }

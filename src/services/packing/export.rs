@@ -15,7 +15,7 @@ use super::press::{DOCKER_LAYER, DOCKER_LAYER_ZSTD, Form, Layer, Press, Pressed,
 use super::shelf::{CAP, Shelf, too_large, wrong_length};
 use super::spool::{Recalled, hash};
 use crate::config::file;
-use crate::domain::{Digest, Kind, Problem};
+use crate::domain::{Digest, Problem, ProblemKind};
 use crate::services::registry::{Blob, Place};
 
 /// Total size of the documents that are kept in memory, in bytes.
@@ -184,7 +184,7 @@ impl Export {
                     return Ok(Stored::Packed(known, form, Place::Elsewhere));
                 }
                 return Err(Problem::new(
-                    Kind::Invalid,
+                    ProblemKind::Invalid,
                     format!("blob {digest} of {} has another digest: {found}", self.what),
                 )
                 .hint("remove the image from the engine and pull or build it again"));

@@ -13,7 +13,7 @@ use super::choice::{Candidate, Wanted};
 use super::docker::{Assembled, chosen, invalid, platform_of};
 use super::shelf::{CAP, Shelf};
 use crate::domain::image::Platform;
-use crate::domain::{ConfigDigest, Digest, ManifestDigest, Outside, Problem};
+use crate::domain::{ConfigDigest, Digest, ManifestDigest, Problem, SanitizedText};
 use crate::services::registry::{Content, LayerMismatch, LocalImage, Manifest, Place};
 
 /// Deepest nesting of indexes that is accepted.
@@ -367,7 +367,7 @@ pub(super) fn not_whole(shelf: &dyn Shelf, tree: &Tree) -> Problem {
     };
     invalid(
         shelf.what(),
-        format!("missing: {}{more}", Outside::new(lacking.join(", "))),
+        format!("missing: {}{more}", SanitizedText::new(lacking.join(", "))),
     )
     .hint("create it again with all platforms (skopeo copy --all), or use the image in a registry")
 }

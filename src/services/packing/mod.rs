@@ -41,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::{Engines, Inspected};
 use super::registry::{Blob, LocalImage};
 use crate::domain::image::Platform;
-use crate::domain::{ConfigDigest, Digest, ImageId, Kind, LocalSource, Problem};
+use crate::domain::{ConfigDigest, Digest, ImageId, LocalSource, Problem, ProblemKind};
 use archive::Archive;
 use choice::Wanted;
 use desk::{Desk, Message, cancelled};
@@ -239,10 +239,11 @@ impl Packing {
                 return Ok(packed(*assembled, compressed, Some(id), spool, None));
             }
         }
-        Err(
-            Problem::new(Kind::Service, format!("each export of {source} is different"))
-                .hint("make sure that the image does not change, then run the same command again"),
+        Err(Problem::new(
+            ProblemKind::Service,
+            format!("each export of {source} is different"),
         )
+        .hint("make sure that the image does not change, then run the same command again"))
     }
 }
 
@@ -348,7 +349,7 @@ impl Attending<'_, '_> {
             }
         }
         thread.await.map_err(|error| {
-            Problem::new(Kind::Internal, "an image was not read to the end").because(&error)
+            Problem::new(ProblemKind::Internal, "an image was not read to the end").because(&error)
         })?
     }
 }

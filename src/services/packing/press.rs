@@ -15,7 +15,7 @@ use super::desk::Desk;
 use super::gzip;
 use super::spool::{Recalled, Spool, hash};
 use super::unpack::Zstd;
-use crate::domain::{Digest, Kind, Problem};
+use crate::domain::{Digest, Problem, ProblemKind};
 use crate::services::registry::{Blob, Place};
 
 /// Docker's media type of a gzipped layer.
@@ -82,23 +82,26 @@ pub(super) fn unreadable(what: &str, error: &io::Error) -> Problem {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => return cut_short(what),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::TimedOut => {
-            return Problem::new(Kind::Service, format!("the export of {what} was interrupted"))
-                .because(error)
-                .hint(
-                    "check that the engine is running and its disk is not full, then run the same command \
+            return Problem::new(
+                ProblemKind::Service,
+                format!("the export of {what} was interrupted"),
+            )
+            .because(error)
+            .hint(
+                "check that the engine is running and its disk is not full, then run the same command \
                     again",
-                );
+            );
         }
         _ => {}
     }
-    Problem::new(Kind::Invalid, format!("cannot read {what} to the end"))
+    Problem::new(ProblemKind::Invalid, format!("cannot read {what} to the end"))
         .because(error)
         .hint("create it again, and check the disk or the engine it is from")
 }
 
 /// Returns the problem for an archive that ends too early.
 pub(super) fn cut_short(what: &str) -> Problem {
-    Problem::new(Kind::Invalid, format!("{what} is incomplete"))
+    Problem::new(ProblemKind::Invalid, format!("{what} is incomplete"))
         .cause("the archive is truncated")
         .hint("create it again; check for a full disk or an interrupted download")
 }

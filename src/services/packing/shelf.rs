@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::press::Pressed;
 use crate::config::file;
-use crate::domain::{Digest, Kind, Outside, Problem};
+use crate::domain::{Digest, Problem, ProblemKind, SanitizedText};
 use crate::services::registry::Place;
 
 /// Largest document that is read into memory, in bytes.
@@ -39,17 +39,20 @@ pub(super) trait Shelf {
 
 /// Returns the problem for a document that exceeds the limit.
 pub(super) fn too_large(what: &str, name: &str, size: u64) -> Problem {
-    let shown = Outside::capped(name, 200);
-    Problem::new(Kind::Invalid, format!("{shown} in {what} has {size} bytes"))
-        .cause(format!("the limit for such a document is {CAP}"))
-        .hint("create the archive or directory again")
+    let shown = SanitizedText::capped(name, 200);
+    Problem::new(
+        ProblemKind::Invalid,
+        format!("{shown} in {what} has {size} bytes"),
+    )
+    .cause(format!("the limit for such a document is {CAP}"))
+    .hint("create the archive or directory again")
 }
 
 /// Returns the problem for a blob whose length differs from that in its manifest.
 pub(super) fn wrong_length(what: &str, name: &str, size: u64, expected: u64) -> Problem {
-    let shown = Outside::capped(name, 200);
+    let shown = SanitizedText::capped(name, 200);
     Problem::new(
-        Kind::Invalid,
+        ProblemKind::Invalid,
         format!("{shown} in {what} has {size} bytes, its manifest says {expected}"),
     )
     .hint("create the archive or directory again")
@@ -66,9 +69,9 @@ impl Folder {
     pub(super) fn open(what: &str, path: &Path) -> Result<Self, Problem> {
         let facts = fs::metadata(path).map_err(|error| missing(path, &error))?;
         if !facts.is_dir() {
-            let shown = Outside::new(path.display().to_string());
+            let shown = SanitizedText::new(path.display().to_string());
             return Err(
-                Problem::new(Kind::Invalid, format!("{shown} is not a directory")).hint(format!(
+                Problem::new(ProblemKind::Invalid, format!("{shown} is not a directory")).hint(format!(
                     "use oci-archive:{shown} or docker-archive:{shown} for an archive"
                 )),
             );
@@ -84,9 +87,9 @@ impl Folder {
         match fs::metadata(&path) {
             Ok(facts) if facts.is_file() => Ok(Some((path, facts.len()))),
             Ok(_) => {
-                let shown = Outside::new(path.display().to_string());
+                let shown = SanitizedText::new(path.display().to_string());
                 Err(
-                    Problem::new(Kind::Invalid, format!("{shown} is not a regular file"))
+                    Problem::new(ProblemKind::Invalid, format!("{shown} is not a regular file"))
                         .hint("create the directory again"),
                 )
             }
@@ -98,12 +101,12 @@ impl Folder {
 
 /// Returns the problem for a file or folder that cannot be read.
 pub(super) fn missing(path: &Path, error: &io::Error) -> Problem {
-    let shown = Outside::new(path.display().to_string());
+    let shown = SanitizedText::new(path.display().to_string());
     if error.kind() == io::ErrorKind::NotFound {
-        return Problem::new(Kind::NotFound, format!("{shown} not found"))
+        return Problem::new(ProblemKind::NotFound, format!("{shown} not found"))
             .hint("check the path; relative paths start at the current directory");
     }
-    Problem::new(Kind::Machine, format!("cannot read {shown}"))
+    Problem::new(ProblemKind::Machine, format!("cannot read {shown}"))
         .because(error)
         .hint("check the permissions of the file and its parent directories")
 }

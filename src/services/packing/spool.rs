@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::gzip::RECIPE;
 use crate::config::file;
-use crate::domain::{Digest, Kind, Outside, Problem};
+use crate::domain::{Digest, Problem, ProblemKind, SanitizedText};
 use crate::services::private_file;
 
 /// How long an unused layer is kept.
@@ -84,8 +84,8 @@ impl Spool {
 
     /// Returns the problem for a file that cannot be written here.
     pub(super) fn unwritable(&self, error: &io::Error) -> Problem {
-        let shown = Outside::new(self.folder.display().to_string());
-        Problem::new(Kind::Machine, format!("cannot store layers in {shown}")).because_of_file(
+        let shown = SanitizedText::new(self.folder.display().to_string());
+        Problem::new(ProblemKind::Machine, format!("cannot store layers in {shown}")).because_of_file(
             error,
             &shown,
             "check the permissions, or set XDG_CACHE_HOME or WINDLASS_STATE_DIR to another directory",

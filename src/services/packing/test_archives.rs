@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::test_images::{Image, Item, Tree, document, file, gzipped, layer, tar_of, unpack, with, without};
 use super::{PackProgress, Packed, Packing, digest_of};
-use crate::domain::{Digest, ImageSource, Kind, LocalSource, Problem};
+use crate::domain::{Digest, ImageSource, LocalSource, Problem, ProblemKind};
 use crate::services::engine::Engines;
 use crate::services::http::{Http, Timeouts};
 use crate::services::registry::{Blob, Content, Place};
@@ -246,7 +246,7 @@ async fn one_of_several_images_is_named() {
     let path = bench.write("both.tar", &tar_of(&tree));
     let named = |name: &str| format!("docker-archive:{}{name}", path.display());
     let problem = bench.open(&named("")).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Usage);
+    assert_eq!(problem.kind, ProblemKind::Usage);
     assert!(
         ["acme/img:v1", "acme/two:latest"]
             .iter()
@@ -254,7 +254,7 @@ async fn one_of_several_images_is_named() {
         "{problem}"
     );
     let problem = bench.open(&named(":acme/three:1")).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::NotFound);
+    assert_eq!(problem.kind, ProblemKind::NotFound);
     assert!(problem.to_string().contains("acme/two:latest"), "{problem}");
     for name in [":acme/two:latest", ":acme/two", ":docker.io/acme/two:latest"] {
         let packed = bench.open(&named(name)).await.unwrap();
@@ -280,7 +280,7 @@ async fn a_torn_archive_is_never_taken_for_a_whole_one() {
                 .open(&format!("docker-archive:{}", path.display()))
                 .await
                 .unwrap_err();
-            assert_eq!(problem.kind, Kind::Invalid, "{length}: {problem}");
+            assert_eq!(problem.kind, ProblemKind::Invalid, "{length}: {problem}");
             assert!(
                 problem.to_string().contains("is incomplete"),
                 "{length}: {problem}"
@@ -311,7 +311,7 @@ async fn tricks_with_paths_are_refused_by_name() {
         tree.push((name.clone(), item));
         let bench = Bench::new();
         let problem = bench.tree(&tree).await.unwrap_err();
-        assert_eq!(problem.kind, Kind::Invalid, "{problem}");
+        assert_eq!(problem.kind, ProblemKind::Invalid, "{problem}");
         assert!(
             problem.to_string().contains(&name) && problem.to_string().contains("save.tar"),
             "{problem}"
@@ -363,7 +363,7 @@ async fn what_does_not_fit_together_is_refused() {
         ),
     ] {
         let problem = Bench::new().tree(&bad).await.unwrap_err();
-        assert_eq!(problem.kind, Kind::Invalid, "{said}: {problem}");
+        assert_eq!(problem.kind, ProblemKind::Invalid, "{said}: {problem}");
         assert!(problem.to_string().contains(said), "{said}: {problem}");
         assert!(problem.to_string().contains("save.tar"), "{problem}");
     }
@@ -490,7 +490,7 @@ async fn a_layout_with_several_images_tells_their_names() {
         .open(&format!("oci-archive:{}", path.display()))
         .await
         .unwrap_err();
-    assert_eq!(problem.kind, Kind::Usage);
+    assert_eq!(problem.kind, ProblemKind::Usage);
     assert!(
         problem.to_string().contains("single") && problem.to_string().contains("v1"),
         "{problem}"

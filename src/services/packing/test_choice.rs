@@ -9,7 +9,7 @@ use super::test_archives::Bench;
 use super::test_images::{Image, Tree, document, file, layer, tar_of, unpack, with, without};
 use super::{Packed, digest_of};
 use crate::domain::image::Platform;
-use crate::domain::{ImageSource, Kind, Problem};
+use crate::domain::{ImageSource, Problem, ProblemKind};
 use tokio_util::sync::CancellationToken;
 
 /// One archive of a small image, compressed by the usual tools: `gzip`, `xz`, `zstd`.
@@ -74,7 +74,7 @@ async fn an_image_of_a_layout_is_chosen_by_position_digest_or_platform() {
         let second = rows[1]["digest"].as_str().unwrap().to_owned();
         let path = folder.display();
         let problem = bench.open(&format!("oci:{path}")).await.unwrap_err();
-        assert_eq!(problem.kind, Kind::Usage);
+        assert_eq!(problem.kind, ProblemKind::Usage);
         let said = format!("{problem:?}");
         for word in [second.as_str(), "@0", "@1", "linux/arm64", "--platform"] {
             assert!(said.contains(word), "{word}: {said}");
@@ -113,7 +113,7 @@ async fn an_image_of_a_docker_archive_is_chosen_by_position_config_digest_or_pla
     tree.push(file("manifest.json", json!(saved).to_string()));
     let bench = Bench::new();
     let problem = bench.tree(&tree).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Usage);
+    assert_eq!(problem.kind, ProblemKind::Usage);
     let said = format!("{problem:?}");
     assert!(
         said.contains(&arm64.id().to_string()) && said.contains("linux/arm64"),
@@ -167,7 +167,7 @@ async fn a_layout_whose_manifest_lacks_the_layers_of_its_config_is_refused() {
         .open(&format!("oci-archive:{}", path.display()))
         .await
         .unwrap_err();
-    assert_eq!(problem.kind, Kind::Invalid);
+    assert_eq!(problem.kind, ProblemKind::Invalid);
     let said = format!("{problem:?}");
     assert!(said.contains("3 layers") && said.contains("no layer"), "{said}");
     assert!(
@@ -232,7 +232,7 @@ async fn archives_compressed_with_gzip_xz_and_zstd_are_read() {
             .open(&format!("docker-archive:{}", path.display()))
             .await
             .unwrap_err();
-        assert_eq!(problem.kind, Kind::Invalid, "{ending}: {problem}");
+        assert_eq!(problem.kind, ProblemKind::Invalid, "{ending}: {problem}");
     }
     roots.dedup();
     assert_eq!(roots.len(), 1, "{roots:?}");

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::test_images::{Image, Tree, layer, tar_of, with, without};
 use super::{Packed, Packing, digest_of};
-use crate::domain::{Digest, Kind, LocalSource, Problem};
+use crate::domain::{Digest, LocalSource, Problem, ProblemKind};
 use crate::services::engine::test_engine::{Fake, World};
 use crate::services::registry::{Blob, Place};
 
@@ -271,11 +271,11 @@ async fn an_export_that_breaks_off_is_told_apart_from_a_torn_one() {
     for cut in [1, 512, 300_000, length - 5000, length - 1024] {
         bench.engine.world.lock().unwrap().cut = Some((cut, false));
         let problem = bench.open().await.unwrap_err();
-        assert_eq!(problem.kind, Kind::Invalid, "{cut}: {problem}");
+        assert_eq!(problem.kind, ProblemKind::Invalid, "{cut}: {problem}");
         assert!(problem.to_string().contains("is incomplete"), "{cut}: {problem}");
         bench.engine.world.lock().unwrap().cut = Some((cut, true));
         let problem = bench.open().await.unwrap_err();
-        assert_eq!(problem.kind, Kind::Service, "{cut}: {problem}");
+        assert_eq!(problem.kind, ProblemKind::Service, "{cut}: {problem}");
         assert!(
             problem.to_string().contains("was interrupted"),
             "{cut}: {problem}"
@@ -295,7 +295,7 @@ async fn a_cancel_ends_it() {
     let cancel = CancellationToken::new();
     cancel.cancel();
     let problem = bench.open_until(&cancel).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(
         problem
             .to_string()

@@ -14,7 +14,7 @@ use super::archive::plain_file;
 use super::desk::{Desk, Watched};
 use super::press::{copy, unreadable};
 use super::spool::{Scratch, Spool};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// Largest xz dictionary that is accepted, in bytes: it is held in memory.
 const DICTIONARY: u64 = 256 * 1024 * 1024;
@@ -71,7 +71,7 @@ pub(super) fn unpacked(
         Wrapping::Xz => {
             if dictionary(&head).is_some_and(|size| size > DICTIONARY) {
                 return Err(
-                    Problem::new(Kind::Invalid, format!("{what} cannot be unpacked here"))
+                    Problem::new(ProblemKind::Invalid, format!("{what} cannot be unpacked here"))
                         .cause("its xz dictionary is larger than 256 MiB")
                         .hint("unpack it first: xz -d"),
                 );
@@ -90,7 +90,7 @@ pub(super) fn unpacked(
 }
 
 fn other(what: &str, name: &str, command: &str) -> Problem {
-    Problem::new(Kind::Invalid, format!("{what} is a {name} file"))
+    Problem::new(ProblemKind::Invalid, format!("{what} is a {name} file"))
         .cause("supported are plain tar archives, and gzip, zstd and xz compression")
         .hint(format!("unpack it first: {command}"))
 }

@@ -15,7 +15,7 @@ use super::shelf::Shelf;
 use super::wire::Access;
 use super::{Copied, CopyJob, CopySource, Registries, TagBefore, copy};
 use crate::domain::image::{Reference, Repository};
-use crate::domain::{Digest, Kind, ManifestDigest, Problem};
+use crate::domain::{Digest, ManifestDigest, Problem, ProblemKind};
 
 /// Number of attachments of one image beyond which it is refused.
 const MOST: usize = 1024;
@@ -112,7 +112,7 @@ impl Queue {
         }
         if self.seen.len() > MOST {
             return Err(Problem::new(
-                Kind::Invalid,
+                ProblemKind::Invalid,
                 format!("the image has more than {MOST} attachments, such as signatures"),
             )
             .hint("remove those that you do not need, then run the same command again"));
@@ -204,7 +204,7 @@ async fn keeps_theirs(
         CopySource::Local(_) => "the local image".to_owned(),
     };
     Err(Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!("{there} contains signatures that {from} lacks: it was not replaced"),
     )
     .cause(format!("it is {}, the source has {digest}", head.digest))

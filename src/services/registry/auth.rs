@@ -20,7 +20,7 @@ use url::Url;
 use super::Registries;
 use super::docker::{self, Docker};
 use super::wire::{Access, Site, refused};
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::services::http;
 use crate::services::http::json::forms_of;
 
@@ -290,7 +290,7 @@ impl Registries {
             .map_err(|failure| failure.problem(&what, realm))?;
         if (300..400).contains(&answer.status) {
             return Err(Problem::new(
-                Kind::Service,
+                ProblemKind::Service,
                 format!("{what}: {} redirects elsewhere", http::host_of(realm)),
             )
             .cause(format!(
@@ -312,7 +312,7 @@ impl Registries {
             );
         }
         let broken = |why: &str| {
-            Problem::new(Kind::Service, format!("could not obtain {what}"))
+            Problem::new(ProblemKind::Service, format!("could not obtain {what}"))
                 .cause(format!("{} returned {why}", http::host_of(realm)))
                 .hint("try again later, and check the status page of the registry")
         };
@@ -359,7 +359,7 @@ async fn docker_login(docker: Docker, names: Vec<String>, host: String) -> Resul
             .transpose()
     })
     .await
-    .map_err(|error| Problem::new(Kind::Internal, "cannot look up the login").because(&error))?;
+    .map_err(|error| Problem::new(ProblemKind::Internal, "cannot look up the login").because(&error))?;
     match found {
         Ok(Some(DockerCredential::UsernamePassword(user, password))) => {
             Ok(Login::password(user, password.into()))
@@ -372,7 +372,7 @@ async fn docker_login(docker: Docker, names: Vec<String>, host: String) -> Resul
 
 fn unreadable(host: &str) -> Problem {
     Problem::new(
-        Kind::Credentials,
+        ProblemKind::Credentials,
         format!("cannot read the login for {host} in the Docker configuration"),
     )
     .hint(format!("write it again with: docker login {host}"))
@@ -392,8 +392,11 @@ fn challenge(site: &Site, headers: &HeaderMap) -> Result<Option<Challenge>, Prob
             };
             let realm = Url::parse(realm).map_err(|error| {
                 Problem::new(
-                    Kind::Service,
-                    format!("{site} requests a token from '{}'", Outside::capped(realm, 200)),
+                    ProblemKind::Service,
+                    format!(
+                        "{site} requests a token from '{}'",
+                        SanitizedText::capped(realm, 200)
+                    ),
                 )
                 .because(&error)
             })?;

@@ -19,7 +19,7 @@ use super::verify::{Fault, Watch};
 use super::wire::{Access, Trouble};
 use super::{Registries, download};
 use crate::config::file::open_plain;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// Bytes of a file in memory at once, for each blob.
 const PIECE: usize = 256 * 1024;
@@ -73,12 +73,12 @@ impl BlobSource {
             (_, Fault::Refused(problem)) => (**problem).clone().into(),
             (Self::Registry(_), Fault::Lied { expected, got }) => lied(&what, expected, got).into(),
             (Self::Registry(_), Fault::Broke(why)) => Trouble::passing(
-                Problem::new(Kind::Network, format!("{what} was interrupted"))
+                Problem::new(ProblemKind::Network, format!("{what} was interrupted"))
                     .cause(why)
                     .hint("run the same command again: data that arrived is not sent again"),
             ),
             (Self::Local(_), fault) => {
-                Problem::new(Kind::Invalid, format!("{what} does not match its digest"))
+                Problem::new(ProblemKind::Invalid, format!("{what} does not match its digest"))
                     .because(fault)
                     .hint(
                         "the file changed or is truncated: create it again, then run the same command again",

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::manifest::{Content, Manifest};
 use super::shelf::Shelf;
-use crate::domain::{Kind, ManifestDigest, Problem};
+use crate::domain::{ManifestDigest, Problem, ProblemKind};
 
 /// Media types of configs that list the layers of their image.
 const CONFIGS: [&str; 2] = [
@@ -61,7 +61,7 @@ impl LayerMismatch {
             1 => "1 layer".to_owned(),
             more => format!("{more} layers"),
         };
-        Problem::new(Kind::Invalid, format!("{what} is not a complete image"))
+        Problem::new(ProblemKind::Invalid, format!("{what} is not a complete image"))
             .cause(format!(
                 "its config lists {}, its manifest {manifest} lists {}",
                 count(self.config),

@@ -21,7 +21,7 @@ use super::upload::{Outcome, Transfer, cancelled};
 use super::wire::{Access, Site};
 use super::{Copied, CopyJob, CopyProgress, CopySource, Registries, attached};
 use crate::domain::image::{Reference, Target};
-use crate::domain::{Kind, ManifestDigest, Problem};
+use crate::domain::{ManifestDigest, Problem, ProblemKind};
 
 /// Blobs of one copy that are checked or sent at once; limits per host decide how many of them are
 /// sent.
@@ -277,7 +277,7 @@ async fn ways(
                     tagged,
                 });
             }
-            Err(problem) if problem.kind == Kind::Credentials => {}
+            Err(problem) if problem.kind == ProblemKind::Credentials => {}
             Err(problem) => return Err(problem),
         }
     }

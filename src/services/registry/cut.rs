@@ -8,7 +8,7 @@ use super::manifest::Manifest;
 use super::shelf::Shelf;
 use super::{CopySource, Registries};
 use crate::domain::image::Platform;
-use crate::domain::{Kind, ManifestDigest, Problem};
+use crate::domain::{ManifestDigest, Problem, ProblemKind};
 
 pub(super) async fn cut(
     registries: &Registries,
@@ -49,7 +49,7 @@ pub(super) async fn choose(
             .any(|child| !child.attestation && child.platform.as_ref().is_some_and(|has| one.covers(has)))
         {
             return Err(Problem::new(
-                Kind::NotFound,
+                ProblemKind::NotFound,
                 format!("{} has no platform {one}", shelf.name(index)),
             )
             .hint("list its platforms with windlass resolve"));
@@ -73,7 +73,7 @@ pub(super) async fn choose(
 /// Returns the index without the other platforms and their attestations; everything else is
 /// unchanged.
 fn smaller(root: &Manifest, kept: &[ManifestDigest]) -> Result<Manifest, Problem> {
-    let broken = |why: &str| Problem::new(Kind::Internal, "cannot reduce the index").cause(why);
+    let broken = |why: &str| Problem::new(ProblemKind::Internal, "cannot reduce the index").cause(why);
     let mut document: serde_json::Value =
         serde_json::from_slice(&root.bytes).map_err(|error| broken(&error.to_string()))?;
     let mut keeps = root.children().iter().map(|child| {

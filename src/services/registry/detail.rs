@@ -17,7 +17,7 @@ use super::resolve::{PARALLEL, Tree, absent, fits, head_at, is_of_size, tree_the
 use super::shelf::Shelf;
 use crate::domain::detail::{Layer, MovedTag, PlatformDetail};
 use crate::domain::image::{Platform, PlatformImage, Reference};
-use crate::domain::{ConfigDigest, ImageDetail, ImageSource, ManifestDigest, Outside, Problem};
+use crate::domain::{ConfigDigest, ImageDetail, ImageSource, ManifestDigest, Problem, SanitizedText};
 
 /// Longest value that is kept of a config, in characters.
 const VALUE: usize = 4096;
@@ -94,7 +94,7 @@ async fn moved_tag(
     let head = head_at(registries, &access, &reference.repository.tagged(tag)).await?;
     let now = head.map(|head| head.digest);
     Ok((now != Some(digest)).then(|| MovedTag {
-        tag: Outside::new(tag),
+        tag: SanitizedText::new(tag),
         now,
     }))
 }
@@ -189,11 +189,11 @@ fn one(
     read: Config,
     config_layers: Option<usize>,
 ) -> PlatformDetail {
-    let words = |words: Option<Vec<String>>| -> Vec<Outside> {
+    let words = |words: Option<Vec<String>>| -> Vec<SanitizedText> {
         words
             .into_iter()
             .flatten()
-            .map(|word| Outside::capped(word, VALUE))
+            .map(|word| SanitizedText::capped(word, VALUE))
             .collect()
     };
     let platform = platform.unwrap_or_else(|| read.platform());
@@ -210,8 +210,8 @@ fn one(
             .into_iter()
             .flatten()
             .map(|(name, value)| {
-                let name = Outside::capped(name, VALUE).as_str().to_owned();
-                (name, Outside::capped(value, VALUE))
+                let name = SanitizedText::capped(name, VALUE).as_str().to_owned();
+                (name, SanitizedText::capped(value, VALUE))
             })
             .collect(),
         env: words(run.env),
@@ -222,9 +222,13 @@ fn one(
             .map(|layer| Layer {
                 digest: layer.digest,
                 size: layer.size,
-                media_type: Outside::new(&layer.media_type),
+                media_type: SanitizedText::new(&layer.media_type),
                 foreign: layer.foreign,
-                urls: layer.urls.iter().map(|url| Outside::capped(url, VALUE)).collect(),
+                urls: layer
+                    .urls
+                    .iter()
+                    .map(|url| SanitizedText::capped(url, VALUE))
+                    .collect(),
             })
             .collect(),
         config_layers,

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::config::file;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::services::private_file;
 
 /// Variables that are passed on to a helper.
@@ -210,12 +210,12 @@ impl Docker {
 
     fn write(&self, config: &Map<String, Value>) -> Result<(), Problem> {
         let path = self.path().ok_or_else(|| {
-            Problem::new(Kind::Machine, "no directory for the Docker configuration")
+            Problem::new(ProblemKind::Machine, "no directory for the Docker configuration")
                 .hint("set DOCKER_CONFIG or HOME")
         })?;
         let text = serde_json::to_string_pretty(config).map(Zeroizing::new);
-        let text =
-            text.map_err(|error| Problem::new(Kind::Internal, "cannot write the login").because(&error))?;
+        let text = text
+            .map_err(|error| Problem::new(ProblemKind::Internal, "cannot write the login").because(&error))?;
         private_file::write(&path, text.as_bytes())
     }
 
@@ -227,9 +227,9 @@ impl Docker {
     }
 
     fn broken(&self, why: &str) -> Problem {
-        let shown = Outside::capped(self.shown(), 300);
+        let shown = SanitizedText::capped(self.shown(), 300);
         Problem::new(
-            Kind::Config,
+            ProblemKind::Config,
             format!("cannot parse the Docker configuration {shown}"),
         )
         .cause(why)
@@ -284,14 +284,14 @@ impl Docker {
         } else {
             output.stderr
         };
-        Err(Outside::capped(String::from_utf8_lossy(&words).trim(), 300).to_string())
+        Err(SanitizedText::capped(String::from_utf8_lossy(&words).trim(), 300).to_string())
     }
 }
 
 fn failed(helper: &str, why: &str) -> Problem {
-    let helper = Outside::capped(helper, 60);
+    let helper = SanitizedText::capped(helper, 60);
     Problem::new(
-        Kind::Machine,
+        ProblemKind::Machine,
         format!("the credential helper docker-credential-{helper} failed"),
     )
     .cause(why)

@@ -14,7 +14,7 @@ use super::manifest::Blob;
 use super::resolve::lied;
 use super::verify::{Fault, Watch};
 use super::wire::{Access, Trouble, origin_of};
-use crate::domain::Outside;
+use crate::domain::SanitizedText;
 use crate::services::http::body::{Paced, pieces};
 use crate::services::http::{self, Answer, Failure};
 
@@ -192,7 +192,12 @@ async fn ask(
             let range = range.and_then(|range| range.to_str().ok()).unwrap_or_default();
             if !follows(range, offset, blob.size) {
                 let wanted = format!("bytes {offset}-{}/{}", blob.size - 1, blob.size);
-                return Err(lied(&what, &wanted, &format!("'{}'", Outside::capped(range, 100))).into());
+                return Err(lied(
+                    &what,
+                    &wanted,
+                    &format!("'{}'", SanitizedText::capped(range, 100)),
+                )
+                .into());
             }
             0
         }

@@ -2,7 +2,7 @@
 
 use super::manifest::{Content, Manifest};
 use super::wire::Trouble;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::services::http::Answer;
 
 /// Explains `refusal` of a manifest that names foreign layers: the registry is configured not to
@@ -17,7 +17,7 @@ pub(super) fn explained(manifest: &Manifest, what: &str, answer: &Answer, refusa
         return refusal;
     }
     let mut problem = Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!("{what}: the registry rejects an image with external layers"),
     );
     for layer in elsewhere.iter().take(5) {
@@ -25,7 +25,7 @@ pub(super) fn explained(manifest: &Manifest, what: &str, answer: &Answer, refusa
         problem = problem.cause(format!(
             "layer {} is at {}",
             layer.digest,
-            Outside::capped(at, 300)
+            SanitizedText::capped(at, 300)
         ));
     }
     problem.causes.extend(refusal.problem.causes);

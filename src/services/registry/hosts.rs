@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
-use crate::domain::{Digest, Kind, Problem};
+use crate::domain::{Digest, Problem, ProblemKind};
 
 /// Blobs on their way from or to one host at once, across all copies.
 const TRANSFERS: usize = 6;
@@ -81,9 +81,9 @@ pub(super) async fn turn(hosts: &[Arc<Host>]) -> Result<Vec<OwnedSemaphorePermit
     let mut turns = Vec::new();
     for host in ordered {
         let turn = Arc::clone(&host.transfers).acquire_owned().await;
-        turns.push(
-            turn.map_err(|error| Problem::new(Kind::Internal, "request limiter closed").because(&error))?,
-        );
+        turns.push(turn.map_err(|error| {
+            Problem::new(ProblemKind::Internal, "request limiter closed").because(&error)
+        })?);
     }
     Ok(turns)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::local::LocalImage;
 use super::manifest::Blob;
 use crate::domain::image::{Platform, Reference, Repository};
-use crate::domain::{Digest, Kind, ManifestDigest, Problem};
+use crate::domain::{Digest, ManifestDigest, Problem, ProblemKind};
 
 /// Where an image is copied from.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl TagBefore {
     /// nothing is left to do.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if it points neither to what it may nor to `wanted`.
+    /// [`ProblemKind::Refused`] if it points neither to what it may nor to `wanted`.
     pub fn check(
         self,
         reference: &Reference,
@@ -73,7 +73,7 @@ impl TagBefore {
                     digest.map_or_else(|| "absent".to_owned(), |one| one.to_string())
                 };
                 Err(Problem::new(
-                    Kind::Refused,
+                    ProblemKind::Refused,
                     format!("{reference} has changed since the preview: the tag was not moved"),
                 )
                 .cause(format!("it was {} and is {} now", word(before), word(now)))

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::manifest::Manifest;
-use crate::domain::{Digest, Kind, ManifestDigest, Problem};
+use crate::domain::{Digest, ManifestDigest, Problem, ProblemKind};
 
 /// Where the bytes of a blob are.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl LocalImage {
             .map(|manifest| (manifest.digest, manifest))
             .collect();
         let lacking = |what: String| {
-            Problem::new(Kind::Invalid, "the image is incomplete")
+            Problem::new(ProblemKind::Invalid, "the image is incomplete")
                 .cause(format!("it refers to {what}, which is missing"))
                 .hint("create the archive or directory again, or use the image in a registry")
         };
@@ -120,7 +120,7 @@ impl LocalImage {
 
 /// Returns the problem for a blob that was left out because a registry had it.
 pub(super) fn gone(digest: Digest) -> Problem {
-    Problem::new(Kind::Service, format!("local blob {digest} not found"))
+    Problem::new(ProblemKind::Service, format!("local blob {digest} not found"))
         .cause("it was not read earlier, because the registry had it then")
         .hint("run the same command again")
 }

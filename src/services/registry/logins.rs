@@ -13,7 +13,7 @@ use super::auth::{self, Login};
 use super::docker::{self, HUB};
 use super::wire::{Access, Ask, Site};
 use super::{Docker, Registries};
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::services::github::GitHub;
 use crate::services::http;
 
@@ -21,15 +21,15 @@ use crate::services::http;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistryLogin {
     /// The registry's host, `docker.io` for Docker Hub.
-    pub registry: Outside,
+    pub registry: SanitizedText,
     /// The user, if known.
-    pub user: Option<Outside>,
+    pub user: Option<SanitizedText>,
     /// Where it is stored: a file, a helper, a variable.
-    pub source: Outside,
+    pub source: SanitizedText,
 }
 
 /// A login, and the scopes of its token or why it could not be verified.
-pub type Proven = (RegistryLogin, Result<Vec<Outside>, Problem>);
+pub type Proven = (RegistryLogin, Result<Vec<SanitizedText>, Problem>);
 
 /// Manages the logins of all registries.
 #[derive(Clone)]
@@ -52,19 +52,21 @@ impl RegistryLogins {
         host: &str,
         user: &str,
         secret: &SecretString,
-    ) -> Result<Vec<Outside>, Problem> {
-        let shown = Outside::capped(host, 200);
+    ) -> Result<Vec<SanitizedText>, Problem> {
+        let shown = SanitizedText::capped(host, 200);
         let what = format!("logging in to {shown}");
         if user.is_empty() || user.contains(':') {
-            return Err(Problem::new(Kind::Usage, format!("{what}: invalid user name"))
-                .hint("use the account name; for a GitHub token, any name works"));
+            return Err(
+                Problem::new(ProblemKind::Usage, format!("{what}: invalid user name"))
+                    .hint("use the account name; for a GitHub token, any name works"),
+            );
         }
         let login = Login::password(user.to_owned(), secret.clone());
         self.accepted(host, Arc::new(login)).await
     }
 
     /// Verifies every login of [`RegistryLogins::list`], all at once: the scopes of its token if
-    /// they are reported, or why it could not be verified ([`Kind::Credentials`] if the registry
+    /// they are reported, or why it could not be verified ([`ProblemKind::Credentials`] if the registry
     /// or the helper refuses it). Also returns why Docker's own logins could not be listed.
     pub async fn prove(&self) -> (Vec<Proven>, Option<Problem>) {
         let (kept, unread) = match self.kept().await {
@@ -85,7 +87,7 @@ impl RegistryLogins {
     }
 
     /// Verifies one login: the variable's, or the one that Docker stores under `name`.
-    async fn prove_one(&self, name: Option<String>, host: &str) -> Result<Vec<Outside>, Problem> {
+    async fn prove_one(&self, name: Option<String>, host: &str) -> Result<Vec<SanitizedText>, Problem> {
         let address = self.address(host)?;
         let spoken_to = http::host_of(&address);
         let ours = match &name {
@@ -94,7 +96,7 @@ impl RegistryLogins {
         };
         if !ours {
             return Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!(
                     "this login does not belong to {spoken_to}, the mirror of {host}: it is not sent there"
                 ),
@@ -107,7 +109,7 @@ impl RegistryLogins {
         };
         if login.anonymous() {
             return Err(Problem::new(
-                Kind::Machine,
+                ProblemKind::Machine,
                 format!("the login for {host} is listed, but not available"),
             )
             .hint("unlock the keyring of Docker's credential helper"));
@@ -116,8 +118,8 @@ impl RegistryLogins {
     }
 
     /// Sends `login` to the registry called `host`.
-    async fn accepted(&self, host: &str, login: Arc<Login>) -> Result<Vec<Outside>, Problem> {
-        let shown = Outside::capped(host, 200);
+    async fn accepted(&self, host: &str, login: Arc<Login>) -> Result<Vec<SanitizedText>, Problem> {
+        let shown = SanitizedText::capped(host, 200);
         let what = format!("logging in to {shown}");
         let address = self.address(host)?;
         let access = Access {
@@ -131,7 +133,7 @@ impl RegistryLogins {
         };
         let url = address
             .join("/v2/")
-            .map_err(|error| Problem::new(Kind::Usage, &what).because(&error))?;
+            .map_err(|error| Problem::new(ProblemKind::Usage, &what).because(&error))?;
         let client = self.registries.shared.http.client(&url)?;
         let open = self
             .registries
@@ -142,16 +144,16 @@ impl RegistryLogins {
             .map_err(|failure| failure.problem(&what, &url))?;
         if open.ok() {
             return Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!("{shown} does not request a login, so the login cannot be checked"),
             )
             .hint("check the registry name; it can be used without a login"));
         }
         let refused = |problem: Problem| {
-            if problem.kind != Kind::Credentials {
+            if problem.kind != ProblemKind::Credentials {
                 return problem;
             }
-            let mut refused = Problem::new(Kind::Credentials, format!("{shown} rejects this login"));
+            let mut refused = Problem::new(ProblemKind::Credentials, format!("{shown} rejects this login"));
             refused.causes = problem.causes;
             refused.hint(if host == "ghcr.io" {
                 "use a classic token with read:packages (write:packages to push) instead of a password"
@@ -205,9 +207,9 @@ impl RegistryLogins {
     /// Returns the token for ghcr.io from the environment.
     fn variable(&self) -> Option<RegistryLogin> {
         self.registries.shared.ghcr_token.as_ref().map(|_| RegistryLogin {
-            registry: Outside::new("ghcr.io"),
+            registry: SanitizedText::new("ghcr.io"),
             user: None,
-            source: Outside::new("CR_PAT"),
+            source: SanitizedText::new("CR_PAT"),
         })
     }
 
@@ -217,9 +219,9 @@ impl RegistryLogins {
         let kept = blocking(move || docker.all()).await?;
         let login = |(name, user, source): (String, Option<String>, String)| {
             let login = RegistryLogin {
-                registry: Outside::new(registry_of(&name)),
-                user: user.map(Outside::new),
-                source: Outside::new(source),
+                registry: SanitizedText::new(registry_of(&name)),
+                user: user.map(SanitizedText::new),
+                source: SanitizedText::new(source),
             };
             (name, login)
         };
@@ -279,5 +281,5 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|error| Problem::new(Kind::Internal, "cannot read the logins").because(&error))?
+        .map_err(|error| Problem::new(ProblemKind::Internal, "cannot read the logins").because(&error))?
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::cache::digest_of;
 use crate::domain::image::Platform;
-use crate::domain::{Digest, Kind, ManifestDigest, Outside, Problem};
+use crate::domain::{Digest, ManifestDigest, Problem, ProblemKind, SanitizedText};
 use crate::services::http::json::json;
 
 /// OCI image index.
@@ -125,7 +125,11 @@ impl Manifest {
     /// document does not name its own type. `what` names the image in problems.
     pub fn parse(what: &str, served_as: Option<&str>, bytes: Bytes) -> Result<Self, Problem> {
         let broken = |why: String| {
-            Problem::new(Kind::Invalid, format!("the manifest of {what} is not usable")).cause(why)
+            Problem::new(
+                ProblemKind::Invalid,
+                format!("the manifest of {what} is not usable"),
+            )
+            .cause(why)
         };
         let document: Document =
             json(&bytes).map_err(|error| broken(format!("it is not a manifest: {error}")))?;
@@ -152,10 +156,11 @@ impl Manifest {
                     && (kind.starts_with("application/vnd.") || kind.contains("docker"))
             }));
         if let Some(strange) = strange {
-            return Err(
-                broken(format!("it has the media type {}", Outside::capped(strange, 200)))
-                    .hint("supported are OCI and Docker (schema 2) manifests, indexes and manifest lists"),
-            );
+            return Err(broken(format!(
+                "it has the media type {}",
+                SanitizedText::capped(strange, 200)
+            ))
+            .hint("supported are OCI and Docker (schema 2) manifests, indexes and manifest lists"));
         }
         let media_type = document
             .media_type
@@ -249,7 +254,7 @@ impl Descriptor {
             digest,
             size: self.size,
             foreign: self.media_type.contains(".foreign.") || self.media_type.contains(".nondistributable."),
-            media_type: Outside::capped(&self.media_type, 200).as_str().to_owned(),
+            media_type: SanitizedText::capped(&self.media_type, 200).as_str().to_owned(),
             urls: self.urls.unwrap_or_default(),
         })
     }
@@ -369,7 +374,7 @@ mod tests {
             "schemaVersion": 2, "manifests": [],
             "config": {"digest": hex('c'), "size": 3}, "layers": []
         });
-        assert_eq!(parse(&both).unwrap_err().kind, Kind::Invalid);
+        assert_eq!(parse(&both).unwrap_err().kind, ProblemKind::Invalid);
         assert!(parse(&serde_json::json!({"errors": []})).is_err());
         assert!(Manifest::parse("x", None, Bytes::from_static(b"<html>")).is_err());
     }

@@ -195,7 +195,7 @@ impl Registries {
     /// Returns the tags of a repository; the list of a very large one is incomplete.
     ///
     /// # Errors
-    /// [`crate::domain::Kind::NotFound`] if there is no such repository.
+    /// [`crate::domain::ProblemKind::NotFound`] if there is no such repository.
     pub async fn tags(&self, repository: &Repository) -> Result<TagList, Problem> {
         tags::tags(self, repository).await
     }
@@ -204,7 +204,7 @@ impl Registries {
     /// digest, only once.
     ///
     /// # Errors
-    /// [`crate::domain::Kind::NotFound`] if the reference does not exist.
+    /// [`crate::domain::ProblemKind::NotFound`] if the reference does not exist.
     pub async fn resolve(&self, reference: &Reference) -> Result<ResolvedImage, Problem> {
         resolve::resolve(self, reference).await
     }

@@ -16,7 +16,7 @@ use super::settle::put;
 use super::wire::{Access, Ask, is_page};
 use super::{Registries, TagBefore};
 use crate::domain::image::Repository;
-use crate::domain::{Digest, Kind, ManifestDigest, Problem};
+use crate::domain::{Digest, ManifestDigest, Problem, ProblemKind};
 use crate::services::http::json::json as read_json;
 
 /// Number of referrers of one image beyond which it is refused.
@@ -92,13 +92,13 @@ async fn by_tag(
     let reference = repository.tagged(&stand_in(subject));
     match fetch(registries, access, &reference).await {
         Ok(index) => read(&reference.to_string(), &index.bytes),
-        Err(problem) if problem.kind == Kind::NotFound => Ok(Vec::new()),
+        Err(problem) if problem.kind == ProblemKind::NotFound => Ok(Vec::new()),
         Err(problem) => Err(problem),
     }
 }
 
 fn read(what: &str, bytes: &[u8]) -> Result<Vec<Descriptor>, Problem> {
-    let broken = |why: String| Problem::new(Kind::Invalid, format!("cannot read {what}")).cause(why);
+    let broken = |why: String| Problem::new(ProblemKind::Invalid, format!("cannot read {what}")).cause(why);
     if bytes.len() > LONGEST {
         return Err(broken(format!("it is larger than {LONGEST} bytes")));
     }

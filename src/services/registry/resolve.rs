@@ -17,7 +17,7 @@ use super::wire::{Access, Ask};
 use super::{Head, Registries};
 use crate::domain::detail::MissingManifest;
 use crate::domain::image::{PlatformImage, Reference, Repository, ResolvedImage, Target};
-use crate::domain::{Digest, Kind, ManifestDigest, Outside, Problem};
+use crate::domain::{Digest, ManifestDigest, Problem, ProblemKind, SanitizedText};
 use crate::services::http::Answer;
 
 /// The header in which a registry names the digest of what it returns or accepted.
@@ -33,7 +33,7 @@ const MOST_BYTES: u64 = 32 << 20;
 
 /// Returns the problem for a registry whose content differs from what it announced.
 pub(super) fn lied(what: &str, expected: &dyn std::fmt::Display, got: &dyn std::fmt::Display) -> Problem {
-    Problem::new(Kind::Invalid, format!("{what} does not match its digest"))
+    Problem::new(ProblemKind::Invalid, format!("{what} does not match its digest"))
         .cause(format!("expected {expected}, got {got}"))
         .hint("it was discarded; try again, and report it to the registry operator if it happens again")
 }
@@ -42,7 +42,7 @@ pub(super) fn lied(what: &str, expected: &dyn std::fmt::Display, got: &dyn std::
 pub(super) fn agrees(what: &str, answer: &Answer, digest: Digest) -> Result<(), Problem> {
     match answer.header(CONTENT_DIGEST) {
         Some(text) if text.starts_with("sha256:") && text != digest.to_string() => {
-            Err(lied(what, &digest, &Outside::capped(text, 100)))
+            Err(lied(what, &digest, &SanitizedText::capped(text, 100)))
         }
         _ => Ok(()),
     }
@@ -96,7 +96,7 @@ pub(super) async fn head_at(
 
 fn media_type(answer: &Answer) -> String {
     let text = answer.header(CONTENT_TYPE.as_str()).unwrap_or_default();
-    Outside::capped(text.split(';').next().unwrap_or_default().trim(), 200)
+    SanitizedText::capped(text.split(';').next().unwrap_or_default().trim(), 200)
         .as_str()
         .to_owned()
 }
@@ -108,7 +108,7 @@ async fn by_get(
     reference: &Reference,
 ) -> Result<Option<Head>, Problem> {
     let found = match fetch(registries, access, reference).await {
-        Err(problem) if problem.kind == Kind::NotFound => return Ok(None),
+        Err(problem) if problem.kind == ProblemKind::NotFound => return Ok(None),
         other => other?,
     };
     Ok(Some(fact(&found)))
@@ -215,10 +215,10 @@ pub(super) async fn tree(
 
 /// Returns the problem for an index that names deleted manifests.
 fn deleted(name: &str, children: &[Child], missing: &[MissingManifest]) -> Problem {
-    let list = |words: Vec<String>| Outside::capped(words.join(", "), 1000).to_string();
+    let list = |words: Vec<String>| SanitizedText::capped(words.join(", "), 1000).to_string();
     let gone = list(missing.iter().map(ToString::to_string).collect());
     let problem = Problem::new(
-        Kind::NotFound,
+        ProblemKind::NotFound,
         format!("{name} refers to {gone}, which no longer exists"),
     )
     .cause("it was probably deleted by a cleanup of untagged versions");
@@ -240,7 +240,7 @@ fn deleted(name: &str, children: &[Child], missing: &[MissingManifest]) -> Probl
 pub(super) async fn tree_there(shelf: &Shelf, root: Manifest, attestations: bool) -> Result<Tree, Problem> {
     let name = shelf.name(root.digest);
     let too_much = |what: String| {
-        Problem::new(Kind::Invalid, format!("{name} contains {what}"))
+        Problem::new(ProblemKind::Invalid, format!("{name} contains {what}"))
             .hint("it is not a runnable image: check who pushed it")
     };
     let top = root.digest;
@@ -288,7 +288,7 @@ pub(super) async fn tree_there(shelf: &Shelf, root: Manifest, attestations: bool
                 let name = shelf.name(named.digest);
                 fits(&name, named.size)?;
                 let child = match shelf.manifest(named.digest).await {
-                    Err(problem) if problem.kind == Kind::NotFound => {
+                    Err(problem) if problem.kind == ProblemKind::NotFound => {
                         return Ok(Err(MissingManifest {
                             digest: named.digest,
                             platform: named.platform,
@@ -343,10 +343,11 @@ fn children_first(
 /// Refuses a manifest that is too large for any registry.
 pub(super) fn fits(what: &str, size: u64) -> Result<(), Problem> {
     if size > manifest::CAP as u64 {
-        return Err(
-            Problem::new(Kind::Invalid, format!("the manifest of {what} is not usable"))
-                .cause(format!("it is larger than {} bytes", manifest::CAP)),
-        );
+        return Err(Problem::new(
+            ProblemKind::Invalid,
+            format!("the manifest of {what} is not usable"),
+        )
+        .cause(format!("it is larger than {} bytes", manifest::CAP)));
     }
     Ok(())
 }
@@ -363,7 +364,7 @@ pub(super) fn is_of_size(what: &str, manifest: &Manifest, size: u64) -> Result<(
 
 /// Returns the problem for a reference that does not exist.
 pub(super) fn absent(reference: &Reference) -> Problem {
-    Problem::new(Kind::NotFound, format!("{reference} not found"))
+    Problem::new(ProblemKind::NotFound, format!("{reference} not found"))
         .hint("check the name and the tag or digest")
 }
 

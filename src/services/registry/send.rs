@@ -19,7 +19,7 @@ use super::resolve::agrees;
 use super::upload::{Broken, State, Transfer};
 use super::verify::{Fault, Watch, verified};
 use super::wire::{Ask, Trouble, location, origin_of};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 use crate::services::http::json::{secrets_in, without_secrets};
 use crate::services::http::{Answer, Failure};
 
@@ -207,7 +207,7 @@ impl Transfer<'_> {
         let what = self.what(blob);
         let turn = self.registries.shared.hosts.chunked.acquire().await;
         let _turn = turn.map_err(|error| {
-            Problem::new(Kind::Internal, format!("{what}: request limiter closed")).because(&error)
+            Problem::new(ProblemKind::Internal, format!("{what}: request limiter closed")).because(&error)
         })?;
         let minimum = state.session.as_ref().map_or(0, |session| session.minimum);
         let length = CHUNK.max(minimum.min(LONGEST_CHUNK)) as usize;
@@ -215,7 +215,8 @@ impl Transfer<'_> {
         let mut buffer = BytesMut::new();
         while let Some(piece) = stream.next().await {
             let mut piece = piece.map_err(|fault| {
-                let problem = Problem::new(Kind::Network, format!("{what} was interrupted")).because(&fault);
+                let problem =
+                    Problem::new(ProblemKind::Network, format!("{what} was interrupted")).because(&fault);
                 resumable(Trouble::passing(problem))
             })?;
             while !piece.is_empty() {
@@ -274,7 +275,7 @@ impl Transfer<'_> {
 
 fn session(state: &State) -> Result<&Url, Problem> {
     let session = state.session.as_ref().map(|session| &session.url);
-    session.ok_or_else(|| Problem::new(Kind::Internal, "upload continues without a session"))
+    session.ok_or_else(|| Problem::new(ProblemKind::Internal, "upload continues without a session"))
 }
 
 /// Returns a chunk as a body that reports each piece that was sent.

@@ -15,7 +15,7 @@ use super::resolve::{PARALLEL, agrees, head_at, lied};
 use super::wire::{Access, Ask, persist};
 use super::{CopyJob, CopyProgress, Registries, TagBefore, foreign};
 use crate::domain::image::Reference;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 
 /// Pushes manifests, children before their parents; the root is pushed under its tag, if any.
 pub(super) async fn settle(
@@ -108,7 +108,7 @@ pub(super) async fn put(
         Some(head) if head.digest == manifest.digest => Ok(()),
         Some(head) => Err(lied(&what, &manifest.digest, &head.digest)),
         None => Err(Problem::new(
-            Kind::Service,
+            ProblemKind::Service,
             format!("the registry accepted {what}, but does not have it"),
         )
         .hint("run the same command again; report it to the registry operator if it happens again")),

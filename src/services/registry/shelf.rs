@@ -17,7 +17,7 @@ use super::wire::{Access, Ask};
 use super::{CopySource, Registries};
 use crate::config::file;
 use crate::domain::image::Repository;
-use crate::domain::{Kind, ManifestDigest, Outside, Problem};
+use crate::domain::{ManifestDigest, Problem, ProblemKind, SanitizedText};
 
 /// A place that holds one image.
 #[derive(Clone)]
@@ -62,7 +62,7 @@ impl Shelf {
                 .or_else(|| cached(cache.as_ref()?, &self.name(digest), digest))
                 .ok_or_else(|| {
                     Problem::new(
-                        Kind::NotFound,
+                        ProblemKind::NotFound,
                         format!("manifest {} not found", self.name(digest)),
                     )
                     .hint("run the same command again to read the image again")
@@ -77,8 +77,10 @@ impl Shelf {
             Self::Local(..) => format!("the local config {}", blob.digest),
         };
         if blob.size > manifest::CAP as u64 {
-            return Err(Problem::new(Kind::Invalid, format!("{what} is not usable"))
-                .cause(format!("it is larger than {} bytes", manifest::CAP)));
+            return Err(
+                Problem::new(ProblemKind::Invalid, format!("{what} is not usable"))
+                    .cause(format!("it is larger than {} bytes", manifest::CAP)),
+            );
         }
         match self {
             Self::Registry(registries, access, _) => match registries.shared.cache.get(blob.digest) {
@@ -92,7 +94,8 @@ impl Shelf {
                         let (path, offset, size) = (path.clone(), *offset, blob.size);
                         let reading = tokio::task::spawn_blocking(move || read(&path, offset, size));
                         reading.await.map_err(|error| {
-                            Problem::new(Kind::Internal, format!("could not read {what}")).because(&error)
+                            Problem::new(ProblemKind::Internal, format!("could not read {what}"))
+                                .because(&error)
                         })??
                     }
                     Some(Place::Elsewhere) | None => return Err(gone(blob.digest)),
@@ -124,8 +127,8 @@ fn read(path: &Path, offset: u64, size: u64) -> Result<Bytes, Problem> {
 
 /// Returns the problem for a file of a local image that cannot be read.
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
-    let shown = Outside::new(path.display().to_string());
-    Problem::new(Kind::Machine, format!("cannot read {shown}"))
+    let shown = SanitizedText::new(path.display().to_string());
+    Problem::new(ProblemKind::Machine, format!("cannot read {shown}"))
         .because(error)
         .hint("check that it exists and is readable, then run the same command again")
 }

@@ -11,7 +11,7 @@ use super::Registries;
 use super::wire::{Ask, is_page, origin_of};
 use crate::domain::image::Repository;
 use crate::domain::tags::TagList;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 use crate::services::http::json::json as read_json;
 
 /// Tags that are requested at once.
@@ -40,16 +40,17 @@ pub(super) async fn tags(registries: &Registries, repository: &Repository) -> Re
             .await
             .map_err(|trouble| trouble.problem)?;
         if answer.status == 404 {
-            return Err(
-                Problem::new(Kind::NotFound, format!("{repository} not found in its registry"))
-                    .hint("check the name of the repository"),
-            );
+            return Err(Problem::new(
+                ProblemKind::NotFound,
+                format!("{repository} not found in its registry"),
+            )
+            .hint("check the name of the repository"));
         }
         if answer.status != 200 || is_page(&answer) {
             return Err(registries.refusal(&access, &what, &answer).await.problem);
         }
         let page: Page = read_json(&answer.body).map_err(|error| {
-            Problem::new(Kind::Invalid, format!("cannot read {what}")).cause(error.to_string())
+            Problem::new(ProblemKind::Invalid, format!("cannot read {what}")).cause(error.to_string())
         })?;
         all.extend(page.tags.unwrap_or_default());
         read.push(next.clone());

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::manifest::OCI_MANIFEST;
 use super::test_server::{Server, digest, registries};
 use super::{Copied, CopyJob, CopySource, LocalAttachment, LocalImage, Manifest, Place, TagBefore};
-use crate::domain::{Kind, ManifestDigest, Problem};
+use crate::domain::{ManifestDigest, Problem, ProblemKind};
 
 /// An image with a signature that refers to it, a signature of that signature, and cosign's tag.
 struct Signed {
@@ -125,7 +125,7 @@ async fn signatures_that_only_the_destination_has_are_kept() {
         .to
         .image(&cosign(signed.image), &[b"made at the destination"]);
     let problem = signed.copy().await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused, "{problem}");
+    assert_eq!(problem.kind, ProblemKind::Refused, "{problem}");
     assert!(problem.to_string().contains("was not replaced"), "{problem}");
     let tag = cosign(signed.image);
     let named = signed.to.with(|world| world.manifests[&tag].1.clone());
@@ -155,7 +155,7 @@ async fn a_registry_that_takes_no_foreign_layers_is_named_and_asked_once() {
     };
     let copied = registries().copy(&job, &|_| {}, &CancellationToken::new()).await;
     let problem = copied.unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     let said = format!("{problem:?}");
     assert!(
         said.contains("https://example.org/base") && said.contains("urls.allow"),

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::test_server::{Server, digest, open_sessions, registries};
 use super::{Copied, CopyJob, CopyProgress, CopySource, Registries, TagBefore};
 use crate::domain::image::{Platform, Repository};
-use crate::domain::{Kind, ManifestDigest, Problem};
+use crate::domain::{ManifestDigest, Problem, ProblemKind};
 
 static LAYER: [u8; 100_000] = [7; 100_000];
 
@@ -151,7 +151,7 @@ async fn wrong_bytes_and_wrong_lengths_never_arrive() {
         pair.from.with(|world| world.blobs.insert(name.clone(), lie));
         let (copied, _) = pair.copy(&registries()).await;
         let problem = copied.unwrap_err();
-        assert_eq!(problem.kind, Kind::Invalid, "{problem}");
+        assert_eq!(problem.kind, ProblemKind::Invalid, "{problem}");
         assert!(problem.to_string().contains(&name), "{problem}");
         pair.to.with(|world| {
             assert!(!world.blobs.contains_key(&name));
@@ -254,7 +254,7 @@ async fn an_index_comes_with_its_attestations_or_with_the_platforms_chosen() {
     job.cut[0].architecture = "s390x".into();
     assert_eq!(
         registries.copy(&job, &|_| {}, &nobody).await.unwrap_err().kind,
-        Kind::NotFound
+        ProblemKind::NotFound
     );
 }
 

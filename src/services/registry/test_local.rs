@@ -11,7 +11,7 @@ use super::manifest::OCI_MANIFEST;
 use super::test_server::{Server, digest, open_sessions, registries};
 use super::{CopyJob, CopySource, LocalImage, Manifest, Place, TagBefore, local_detail};
 use crate::domain::image::Platform;
-use crate::domain::{ImageSource, Kind};
+use crate::domain::{ImageSource, ProblemKind};
 
 const CONFIG: &[u8] = br#"{"os":"linux","architecture":"amd64","created":"2026-01-02T03:04:05.678Z",
     "config":{"Env":["A=1"],"Labels":{"x":"y"},"Entrypoint":["/bin/sh"],"Cmd":null}}"#;
@@ -95,7 +95,7 @@ async fn a_file_that_changed_or_is_cut_short_never_arrives() {
         let nobody = CancellationToken::new();
         let problem = registries().copy(&job(&image, &to), &|_| {}, &nobody).await;
         let problem = problem.unwrap_err();
-        assert_eq!(problem.kind, Kind::Invalid, "{problem}");
+        assert_eq!(problem.kind, ProblemKind::Invalid, "{problem}");
         to.with(|world| {
             assert!(!world.blobs.contains_key(&digest(b"right bytes").to_string()));
             assert!(world.manifests.is_empty());

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::test_server::Server;
 use super::{Docker, ManifestCache, Registries, RegistryLogins};
-use crate::domain::Kind;
+use crate::domain::ProblemKind;
 use crate::domain::image::{Reference, Target};
 use crate::services::endpoints::Endpoints;
 use crate::services::github::GitHub;
@@ -57,7 +57,7 @@ async fn a_login_is_proven_at_the_token_endpoint() {
         .check(&server.name, "me", &secret("wrong"))
         .await
         .unwrap_err();
-    assert_eq!(refused.kind, Kind::Credentials, "{refused}");
+    assert_eq!(refused.kind, ProblemKind::Credentials, "{refused}");
     assert!(refused.summary.as_str().contains(&server.name));
     assert!(!format!("{refused:?}").contains("wrong"), "{refused:?}");
     let open = Server::start().await;
@@ -65,7 +65,7 @@ async fn a_login_is_proven_at_the_token_endpoint() {
         .check(&open.name, "me", &secret("right"))
         .await
         .unwrap_err();
-    assert_eq!(unproven.kind, Kind::Refused, "{unproven}");
+    assert_eq!(unproven.kind, ProblemKind::Refused, "{unproven}");
     open.with(|world| world.basic = true);
     assert!(logins.check(&open.name, "me", &secret("right")).await.is_ok());
     assert_eq!(
@@ -74,7 +74,7 @@ async fn a_login_is_proven_at_the_token_endpoint() {
             .await
             .unwrap_err()
             .kind,
-        Kind::Usage
+        ProblemKind::Usage
     );
     assert!(!dir.path().join("config.json").exists(), "a check keeps nothing");
 }
@@ -130,7 +130,7 @@ async fn a_file_that_is_not_understood_is_left_alone() {
         .keep("ghcr.io", "me", &secret("x"))
         .await
         .unwrap_err();
-    assert_eq!(problem.kind, Kind::Config);
+    assert_eq!(problem.kind, ProblemKind::Config);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "[] and more");
 }
 
@@ -223,7 +223,7 @@ async fn every_kept_login_is_proven_where_it_belongs_and_nowhere_else() {
     std::fs::write(dir.path().join("config.json"), kept.to_string()).unwrap();
     let (proven, unread) = logins.prove().await;
     assert_eq!(unread, None);
-    let told: Vec<(&str, Result<usize, Kind>)> = proven
+    let told: Vec<(&str, Result<usize, ProblemKind>)> = proven
         .iter()
         .map(|(login, proof)| {
             let proof = proof.as_ref().map(Vec::len).map_err(|problem| problem.kind);
@@ -234,8 +234,8 @@ async fn every_kept_login_is_proven_where_it_belongs_and_nowhere_else() {
         told,
         [
             (server.name.as_str(), Ok(0)),
-            (other.name.as_str(), Err(Kind::Credentials)),
-            ("quay.io", Err(Kind::Refused)),
+            (other.name.as_str(), Err(ProblemKind::Credentials)),
+            ("quay.io", Err(ProblemKind::Refused)),
         ]
     );
     assert!(!format!("{proven:?}").contains("wr0ng"), "{proven:?}");
@@ -248,5 +248,5 @@ async fn every_kept_login_is_proven_where_it_belongs_and_nowhere_else() {
     std::fs::write(dir.path().join("config.json"), "[]").unwrap();
     let (proven, unread) = logins.prove().await;
     assert!(proven.is_empty());
-    assert_eq!(unread.unwrap().kind, Kind::Config);
+    assert_eq!(unread.unwrap().kind, ProblemKind::Config);
 }

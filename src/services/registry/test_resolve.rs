@@ -7,7 +7,7 @@ use serde_json::json;
 use super::test_server::{Server, digest, mirrored, registries};
 use super::{CopyJob, CopySource, TagBefore};
 use crate::domain::image::Platform;
-use crate::domain::{Kind, Reference, Target};
+use crate::domain::{ProblemKind, Reference, Target};
 
 #[tokio::test]
 async fn a_tag_is_pinned_by_head_and_read_once() {
@@ -42,7 +42,7 @@ async fn what_is_absent_is_named() {
     let reference = server.repository("a/b").tagged("nope");
     assert!(registries().head(&reference).await.unwrap().is_none());
     let problem = registries().resolve(&reference).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::NotFound);
+    assert_eq!(problem.kind, ProblemKind::NotFound);
     assert!(problem.to_string().contains(&reference.to_string()), "{problem}");
 }
 
@@ -58,7 +58,7 @@ async fn a_manifest_that_is_not_its_digest_is_refused() {
         .manifest(&server.repository("a/b"), image)
         .await
         .unwrap_err();
-    assert_eq!(problem.kind, Kind::Invalid);
+    assert_eq!(problem.kind, ProblemKind::Invalid);
     let text = problem.to_string();
     assert!(text.contains(&format!("expected {image}, got sha256:")), "{text}");
 }
@@ -71,7 +71,7 @@ async fn long_waits_are_handed_to_the_person() {
         .head(&server.repository("a/b").tagged("v1"))
         .await
         .unwrap_err();
-    assert_eq!(problem.kind, Kind::RateLimited);
+    assert_eq!(problem.kind, ProblemKind::RateLimited);
     assert!(problem.retry_after.is_some());
     assert_eq!(server.count("HEAD"), 1);
 }
@@ -98,10 +98,10 @@ async fn a_challenge_is_answered_once_and_no_secret_is_told() {
         beside: None,
     };
     let wrong = login("hunter2").head(&reference).await.unwrap_err();
-    assert_eq!(wrong.kind, Kind::Credentials);
+    assert_eq!(wrong.kind, ProblemKind::Credentials);
     assert!(!format!("{wrong:?}").contains("hunter2"), "{wrong:?}");
     let nobody = registries().head(&reference).await.unwrap_err();
-    assert_eq!(nobody.kind, Kind::Credentials);
+    assert_eq!(nobody.kind, ProblemKind::Credentials);
     assert!(
         nobody.to_string().contains("does not exist or needs a login"),
         "{nobody}"
@@ -125,7 +125,7 @@ async fn the_token_for_github_goes_to_its_own_name_only() {
         .head(&Reference::parse("docker.io/a/b:v1").unwrap())
         .await
         .unwrap_err();
-    assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(problem.kind, ProblemKind::Credentials);
     server.with(|world| assert!(world.basics[asked..].iter().all(String::is_empty)));
 }
 
@@ -159,7 +159,7 @@ async fn a_deleted_platform_is_named_and_the_others_can_be_had() {
     assert_eq!(detail.missing[0].to_string(), format!("linux/s390x ({gone})"));
 
     let problem = registries.resolve(&reference).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::NotFound);
+    assert_eq!(problem.kind, ProblemKind::NotFound);
     let said = format!("{problem:?}");
     for word in ["linux/s390x", "deleted by a cleanup", "--platform linux/arm64"] {
         assert!(said.contains(word), "{word}: {said}");
@@ -208,7 +208,7 @@ async fn an_image_without_the_layers_of_its_config_is_not_copied() {
         .detail(&from.repository("a/b").at(root))
         .await
         .unwrap();
-    assert_eq!(detail.check_layers().unwrap_err().kind, Kind::Invalid);
+    assert_eq!(detail.check_layers().unwrap_err().kind, ProblemKind::Invalid);
     let job = CopyJob {
         source: CopySource::Registry(from.repository("a/b")),
         digest: root,
@@ -220,7 +220,7 @@ async fn an_image_without_the_layers_of_its_config_is_not_copied() {
     };
     let never = tokio_util::sync::CancellationToken::new();
     let problem = registries().copy(&job, &|_| {}, &never).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Invalid);
+    assert_eq!(problem.kind, ProblemKind::Invalid);
     assert!(format!("{problem:?}").contains("lists no layer"), "{problem:?}");
     assert_eq!(
         to.count("PO") + to.count("PU") + to.count("PA"),
@@ -270,7 +270,7 @@ async fn an_index_of_too_much_is_refused_before_any_of_it_is_read() {
         let reference = server.repository("a/b").at(root);
         server.with(|world| world.log.clear());
         let problem = registries().resolve(&reference).await.unwrap_err();
-        assert_eq!(problem.kind, Kind::Invalid);
+        assert_eq!(problem.kind, ProblemKind::Invalid);
         assert!(problem.to_string().contains(why), "{problem}");
         assert_eq!(server.count("GET /v2/a/b/manifests/"), 1);
     }

@@ -12,7 +12,7 @@ use super::manifest::{CAP, OCI_INDEX, OCI_MANIFEST};
 use super::test_server::{Ranges, Server, digest, open_sessions, registries, remembering};
 use super::{CopyJob, CopyProgress, CopySource, Registries, TagBefore};
 use crate::domain::image::Repository;
-use crate::domain::{Kind, ManifestDigest};
+use crate::domain::{ManifestDigest, ProblemKind};
 
 const LENGTH: usize = 9_000_000;
 const WHOLE: usize = LENGTH + 52;
@@ -177,7 +177,7 @@ async fn a_range_that_is_not_the_one_asked_for_is_refused() {
         world.range_manner = Ranges::Wrong;
     });
     let (copied, _) = run(&registries(), &pair.job).await;
-    assert_eq!(copied.unwrap_err().kind, Kind::Invalid);
+    assert_eq!(copied.unwrap_err().kind, ProblemKind::Invalid);
     assert!(pair.to.with(|world| world.manifests.is_empty()));
     assert_eq!(open_sessions(&pair.to), 0);
 }
@@ -289,7 +289,7 @@ async fn a_list_that_cannot_be_had_is_not_taken_for_an_empty_one() {
     job.referrers = true;
     from.with(|world| world.instead.push(("GET", "/referrers/", 429, Some("3600"))));
     let problem = run(&registries(), &job).await.0.unwrap_err();
-    assert_eq!(problem.kind, Kind::RateLimited, "{problem}");
+    assert_eq!(problem.kind, ProblemKind::RateLimited, "{problem}");
     assert!(to.with(|world| world.manifests.contains_key(&image.to_string())));
 }
 
@@ -301,7 +301,7 @@ async fn a_manifest_over_the_cap_is_refused_unread() {
     server.place("big", OCI_INDEX, document.to_string());
     let reference = server.repository("a/b").tagged("big");
     let problem = registries().resolve(&reference).await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Invalid);
+    assert_eq!(problem.kind, ProblemKind::Invalid);
     assert!(problem.to_string().contains("larger than"), "{problem}");
     assert_eq!(server.count("GET"), 0);
 }

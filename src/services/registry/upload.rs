@@ -21,7 +21,7 @@ use super::manifest::Blob;
 use super::sessions::{Kept, Left};
 use super::wire::{Access, Ask, Trouble, location, persist};
 use super::{CopyProgress, Registries};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Problem, ProblemKind};
 use crate::services::http::Answer;
 
 /// Time to end upload sessions after a cancellation.
@@ -120,7 +120,7 @@ enum Mounting {
 }
 
 pub(super) fn cancelled(what: &str) -> Problem {
-    Problem::new(Kind::Refused, format!("{what}: cancelled"))
+    Problem::new(ProblemKind::Refused, format!("{what}: cancelled"))
         .hint("run the same command again to continue: blobs that arrived are not sent again")
 }
 
@@ -161,7 +161,7 @@ impl Transfer<'_> {
             rounds += 1;
             match result {
                 Err(problem)
-                    if problem.kind == Kind::Network
+                    if problem.kind == ProblemKind::Network
                         && reached >= before + BROUGHT
                         && rounds < ROUNDS
                         && !self.stop.is_cancelled() =>
@@ -332,7 +332,7 @@ impl Transfer<'_> {
         let answer = match asked {
             Ok(answer) => answer,
             // A login that gets no token for both repositories may still write to one.
-            Err(trouble) if trouble.problem.kind == Kind::Credentials => return Ok(Mounting::Refused),
+            Err(trouble) if trouble.problem.kind == ProblemKind::Credentials => return Ok(Mounting::Refused),
             Err(trouble) => return Err(trouble),
         };
         match answer.status {

@@ -17,7 +17,7 @@ use url::Url;
 use super::auth::Login;
 use super::{CANONICAL, Quota, Registries};
 use crate::domain::image::Repository;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::services::http::{self, Answer, Failure, Limit};
 
 /// Holds a repository with its address.
@@ -53,7 +53,9 @@ impl Site {
     pub(super) fn url(&self, tail: &str) -> Result<Url, Problem> {
         self.address
             .join(&format!("/v2/{}/{tail}", self.path))
-            .map_err(|error| Problem::new(Kind::Usage, format!("{self} is not a valid URL")).because(&error))
+            .map_err(|error| {
+                Problem::new(ProblemKind::Usage, format!("{self} is not a valid URL")).because(&error)
+            })
     }
 
     /// Refuses an address that this registry must not redirect to: plain HTTP outside of loopback,
@@ -63,7 +65,7 @@ impl Site {
         match http::check(url) {
             Ok(()) if !inward => Ok(()),
             _ => Err(Problem::new(
-                Kind::Service,
+                ProblemKind::Service,
                 format!("{self} redirects to {}, which is not allowed", http::host_of(url)),
             )
             .hint("only https, or http on loopback for a registry on loopback, is allowed")),
@@ -271,7 +273,7 @@ impl Registries {
         let host = self.shared.hosts.of(&origin_of(&ask.url));
         let turn = host.requests.acquire().await;
         let _turn = turn.map_err(|error| {
-            Problem::new(Kind::Internal, format!("{what}: request limiter closed")).because(&error)
+            Problem::new(ProblemKind::Internal, format!("{what}: request limiter closed")).because(&error)
         })?;
         let mut learnt = false;
         loop {
@@ -309,7 +311,8 @@ impl Registries {
                     .await?
             {
                 if sending == Sending::Checked {
-                    let problem = Problem::new(Kind::Credentials, format!("{what}: the token expired"));
+                    let problem =
+                        Problem::new(ProblemKind::Credentials, format!("{what}: the token expired"));
                     return Err(Trouble::passing(problem));
                 }
                 learnt = true;
@@ -317,7 +320,7 @@ impl Registries {
             }
             if answer.ok() && is_page(&answer) && !ask.any_answer {
                 return Err(Problem::new(
-                    Kind::Service,
+                    ProblemKind::Service,
                     format!("{what}: {} is not a registry", access.site.name),
                 )
                 .cause(format!("{} returned a web page", http::host_of(&answer.url)))
@@ -369,7 +372,7 @@ impl Registries {
 pub(super) fn location(site: &Site, base: &Url, headers: &HeaderMap) -> Result<Url, Problem> {
     let missing = || {
         Problem::new(
-            Kind::Service,
+            ProblemKind::Service,
             format!("{site} started an upload without a location"),
         )
         .hint("the registry violates the protocol; report it to the registry operator")
@@ -404,17 +407,17 @@ struct Reason {
 }
 
 /// Returns the registry's own message of a refusal, sanitised and without our secrets.
-fn reasons(login: &Login, status: u16, body: &[u8]) -> Vec<Outside> {
+fn reasons(login: &Login, status: u16, body: &[u8]) -> Vec<SanitizedText> {
     let parsed: Option<Refusal> = serde_json::from_slice(body).ok();
-    let mut found: Vec<Outside> = parsed
+    let mut found: Vec<SanitizedText> = parsed
         .into_iter()
         .flat_map(|refusal| refusal.errors)
         .take(3)
-        .map(|reason| Outside::capped(login.scrub(&format!("{} {}", reason.code, reason.message)), 300))
+        .map(|reason| SanitizedText::capped(login.scrub(&format!("{} {}", reason.code, reason.message)), 300))
         .collect();
     if found.is_empty() {
         let page = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
-        found.push(Outside::new(if page {
+        found.push(SanitizedText::new(if page {
             format!("it returned {status} with a web page")
         } else {
             format!("it returned {status}")
@@ -442,7 +445,7 @@ pub(super) fn refused(
     let mut problem = match status {
         401 | 403 => {
             let problem = Problem::new(
-                Kind::Credentials,
+                ProblemKind::Credentials,
                 if login.anonymous() {
                     format!("{what}: {site} does not exist or needs a login")
                 } else {
@@ -460,11 +463,11 @@ pub(super) fn refused(
                 ))
             }
         }
-        404 => Problem::new(Kind::NotFound, format!("{what}: not found at {place}"))
+        404 => Problem::new(ProblemKind::NotFound, format!("{what}: not found at {place}"))
             .hint("check the name and the tag or digest"),
         429 => {
             let mut problem = Problem::new(
-                Kind::RateLimited,
+                ProblemKind::RateLimited,
                 format!("{what}: {place} limits the request rate"),
             );
             problem.retry_after = http::retry_after(headers)
@@ -478,8 +481,11 @@ pub(super) fn refused(
             }
             problem.hint("run the same command again later: completed work is kept")
         }
-        400..=499 => Problem::new(Kind::Service, format!("{what}: {place} refused the request")),
-        _ => Problem::new(Kind::Service, format!("{what}: {place} failed"))
+        400..=499 => Problem::new(
+            ProblemKind::Service,
+            format!("{what}: {place} refused the request"),
+        ),
+        _ => Problem::new(ProblemKind::Service, format!("{what}: {place} failed"))
             .hint("run the same command again later: completed work is kept"),
     };
     problem.causes.extend(reasons(login, status, body));

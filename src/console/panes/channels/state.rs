@@ -17,8 +17,8 @@ use crate::console::view::look::Tone;
 use crate::console::words;
 use crate::domain::charm::{ChannelRow, followed};
 use crate::domain::{
-    Base, Channel, CharmName, CharmRevision, ManifestDigest, Outside, Release, ReleaseName, ResourceName,
-    ResourceRevision, Risk, Snapshot, Track,
+    Base, Channel, CharmName, CharmRevision, ManifestDigest, Release, ReleaseName, ResourceName,
+    ResourceRevision, Risk, SanitizedText, Snapshot, Track,
 };
 use crate::plan::evidence::{self, Published};
 
@@ -276,7 +276,7 @@ fn image_words(
     let tag = releases
         .first()
         .and_then(|name| snapshot.release(name)?.images.get(key));
-    tag.map(|tag| Outside::new(tag).to_string()).or_else(|| {
+    tag.map(|tag| SanitizedText::new(tag).to_string()).or_else(|| {
         let behind = snapshot.image_behind(&charm.name, resource, row.resource(resource)?)?;
         Some(behind.digest.short())
     })

@@ -213,7 +213,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::domain::{CharmRevision, Outside, ResourceRevision, RunId};
+    use crate::domain::{CharmRevision, ResourceRevision, RunId, SanitizedText};
 
     const ASCII: Look = Look {
         unicode: false,
@@ -232,7 +232,7 @@ mod tests {
                 resources: Vec::new(),
             }),
             certain: true,
-            by: ChangedBy::Run(RunId("1".to_owned()), Outside::new("ann")),
+            by: ChangedBy::Run(RunId("1".to_owned()), SanitizedText::new("ann")),
         }
     }
 

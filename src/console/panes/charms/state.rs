@@ -12,8 +12,8 @@ use crate::console::sorting::{SortColumn, SortValue};
 use crate::console::words;
 use crate::domain::charm::{CharmFacts, ResourceFacts, RevisionFacts};
 use crate::domain::{
-    Channel, CharmName, CharmRevision, ManifestDigest, Outside, Problem, ReleaseName, ResourceName,
-    ResourceRevision, Snapshot, Track,
+    Channel, CharmName, CharmRevision, ManifestDigest, Problem, ReleaseName, ResourceName, ResourceRevision,
+    SanitizedText, Snapshot, Track,
 };
 use crate::plan::evidence;
 
@@ -38,9 +38,9 @@ pub enum What {
         /// When it was uploaded.
         at: DateTime<Utc>,
         /// Its status in the store.
-        status: Outside,
+        status: SanitizedText,
         /// Why the store does not allow releasing it; `None` if it does.
-        refusal: Option<Outside>,
+        refusal: Option<SanitizedText>,
         /// Channels that serve it, `latest` first, then the newest track.
         served: Vec<Channel>,
     },
@@ -69,7 +69,7 @@ pub struct NewestRevision {
     /// When it was uploaded.
     pub at: DateTime<Utc>,
     /// Why the store does not let it be released; `None` where it does.
-    pub refusal: Option<Outside>,
+    pub refusal: Option<SanitizedText>,
 }
 
 /// A row.
@@ -103,7 +103,7 @@ impl Keyed for Row {
                 newest
                     .as_ref()
                     .and_then(|one| one.refusal.as_ref())
-                    .map_or("", Outside::as_str)
+                    .map_or("", SanitizedText::as_str)
             ),
             What::Resource { name, image, .. } => {
                 format!("{} {name} {}", self.charm, image.as_deref().unwrap_or_default())

@@ -12,7 +12,7 @@ use crate::console::dialogs::Line;
 use crate::console::view::look::Tone;
 use crate::console::words;
 use crate::domain::credential::ExpiryFrom;
-use crate::domain::{Lineage, Outside, Snapshot};
+use crate::domain::{Lineage, SanitizedText, Snapshot};
 use crate::plan::credentials::status::holders;
 use crate::plan::credentials::{Alarm, Credential, CredentialRole, SecretLocation};
 
@@ -72,7 +72,7 @@ fn meaning(key: &str) -> Vec<Line> {
     .collect()
 }
 
-fn joined(texts: &[Outside]) -> String {
+fn joined(texts: &[SanitizedText]) -> String {
     let texts: Vec<_> = texts.iter().map(ToString::to_string).collect();
     texts.join(", ")
 }

@@ -11,8 +11,8 @@ use crate::console::sorting::{SortColumn, SortValue};
 use crate::console::view::look::Tone;
 use crate::console::{links, words};
 use crate::domain::secret::SessionFacts;
-use crate::domain::snapshot::Standing;
-use crate::domain::{Lineage, Outside, Problem, SecretTarget, Snapshot};
+use crate::domain::snapshot::SourceStatus;
+use crate::domain::{Lineage, Problem, SanitizedText, SecretTarget, Snapshot};
 use crate::plan::axis::Axis;
 use crate::plan::credentials::{self, Credential, SecretStatus, status};
 use crate::plan::rotate::revocations;
@@ -103,7 +103,7 @@ impl Keyed for Row {
             Self::Session(row) => format!(
                 "session {} {} {}",
                 row.facts.id,
-                row.facts.description.as_ref().map_or("", Outside::as_str),
+                row.facts.description.as_ref().map_or("", SanitizedText::as_str),
                 row.state().word()
             ),
         }
@@ -114,7 +114,11 @@ impl Keyed for Row {
         match self {
             Self::Credential { credential, .. } => {
                 let facts = &credential.facts;
-                let account = facts.account.iter().chain(&facts.scopes).map(Outside::as_str);
+                let account = facts
+                    .account
+                    .iter()
+                    .chain(&facts.scopes)
+                    .map(SanitizedText::as_str);
                 let texts: Vec<&str> = account.collect();
                 format!("{} {}", day(facts.expires_at), texts.join(" "))
             }
@@ -300,10 +304,10 @@ fn trouble(key: &str, problem: &Problem, tone: Tone) -> Row {
 
 /// Returns rows for missing credentials, because their absence matters too.
 fn missing(snapshot: &Snapshot) -> impl Iterator<Item = Row> {
-    let none = |problem: &Option<Problem>, standing: Standing, key: &str| {
+    let none = |problem: &Option<Problem>, standing: SourceStatus, key: &str| {
         problem
             .as_ref()
-            .filter(|_| standing == Standing::Absent)
+            .filter(|_| standing == SourceStatus::Absent)
             .map(|problem| trouble(key, problem, Tone::Warn))
     };
     [

@@ -12,23 +12,23 @@ use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::words;
 use crate::domain::credential::days_in_short;
-use crate::domain::snapshot::Standing;
-use crate::domain::{Lineage, Outside};
+use crate::domain::snapshot::SourceStatus;
+use crate::domain::{Lineage, SanitizedText};
 use crate::plan::credentials::{Alarm, Credential, SecretLocation};
 
 /// From this width on a row shows more than name, bar and days.
 const WIDE: usize = 70;
 
 /// Returns the text for a standing.
-pub const fn standing_words(standing: Standing) -> &'static str {
+pub const fn standing_words(standing: SourceStatus) -> &'static str {
     match standing {
-        Standing::Known => "known",
-        Standing::Stale => "stale",
-        Standing::Absent => "none",
-        Standing::NoCredential => "no credential",
-        Standing::Forbidden => "not accepted",
-        Standing::Unknown => "unknown",
-        Standing::NotAsked => "not read yet",
+        SourceStatus::Known => "known",
+        SourceStatus::Stale => "stale",
+        SourceStatus::Absent => "none",
+        SourceStatus::NoCredential => "no credential",
+        SourceStatus::Forbidden => "not accepted",
+        SourceStatus::Unknown => "unknown",
+        SourceStatus::NotAsked => "not read yet",
     }
 }
 
@@ -289,7 +289,7 @@ fn credential_row(
     if facts.expires_at.is_some() {
         more.push(said_by(facts.expires_from));
     }
-    more.extend(facts.account.as_ref().map(Outside::as_str));
+    more.extend(facts.account.as_ref().map(SanitizedText::as_str));
     more.extend(Some(facts.source.as_str()).filter(|text| !text.is_empty()));
     let mut text = String::new();
     for part in more {
@@ -356,7 +356,7 @@ fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
 /// Returns who created the session, as described by its creator.
 fn who(row: &SessionRow) -> &str {
     let description = row.facts.description.as_ref();
-    description.map_or("no description", Outside::as_str)
+    description.map_or("no description", SanitizedText::as_str)
 }
 
 fn session_row(model: &Model, row: &SessionRow, width: usize, cells: &mut Cells) {

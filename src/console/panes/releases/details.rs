@@ -14,7 +14,7 @@ use crate::console::panes::channels::FLOW;
 use crate::console::view::look::Tone;
 use crate::console::words;
 use crate::domain::charm::{ChannelRow, Serving};
-use crate::domain::{Channel, Outside, Release, ReleaseName, Risk, Snapshot, Track};
+use crate::domain::{Channel, Release, ReleaseName, Risk, SanitizedText, Snapshot, Track};
 use crate::journal::RunRecord;
 use crate::plan::evidence::{self, Published};
 use crate::plan::{Intent, RolledBack};
@@ -349,7 +349,7 @@ fn image_lines(workspace: &Workspace, snapshot: &Snapshot, release: &Release, li
             .ok()
             .and_then(|repository| snapshot.image(&repository.tagged(tag)));
         let known = resolved.and_then(|r| r.value.as_ref());
-        let mut text = format!("{}:{}", Outside::new(image), Outside::new(tag));
+        let mut text = format!("{}:{}", SanitizedText::new(image), SanitizedText::new(tag));
         if let Some(charm) = fed {
             text.push_str(&format!(
                 "  used by {}",

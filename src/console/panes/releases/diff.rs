@@ -4,7 +4,7 @@ use crate::console::Model;
 use crate::console::dialogs::{Line, Modal, Text};
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::words;
-use crate::domain::{Outside, Release, ReleaseName, release};
+use crate::domain::{Release, ReleaseName, SanitizedText, release};
 
 /// Returns the releases to compare: the marked one and the selected one, or the two marked ones,
 /// the older first.
@@ -58,11 +58,11 @@ fn lines(model: &Model, from: &Release, to: &Release) -> Vec<Line> {
     let tag = |tag: Option<&str>| {
         tag.map_or_else(
             || "not named".to_owned(),
-            |tag| Outside::capped(tag, 60).to_string(),
+            |tag| SanitizedText::capped(tag, 60).to_string(),
         )
     };
     for one in changed {
-        let image = words::pad(Outside::capped(one.image, 100).as_str(), widest);
+        let image = words::pad(SanitizedText::capped(one.image, 100).as_str(), widest);
         let text = format!("  {image}  {} {arrow} {}", tag(one.from), tag(one.to));
         // Images used by a charm change what a publish does.
         lines.push(Line::text(
@@ -79,7 +79,7 @@ fn lines(model: &Model, from: &Release, to: &Release) -> Vec<Line> {
         )));
     }
     for one in same {
-        let image = words::pad(Outside::capped(one.image, 100).as_str(), widest);
+        let image = words::pad(SanitizedText::capped(one.image, 100).as_str(), widest);
         lines.push(Line::text(format!("  {image}  {}", tag(one.to)), Tone::Dim));
     }
     lines

@@ -8,7 +8,7 @@ use crate::console::sorting::{SortColumn, SortValue};
 use crate::console::view::look::Tone;
 use crate::console::{links, words};
 use crate::domain::release::WarningKind;
-use crate::domain::{Outside, Release, ReleaseName, Snapshot};
+use crate::domain::{Release, ReleaseName, SanitizedText, Snapshot};
 use crate::plan::evidence::{self, Published};
 pub use crate::plan::label::Label;
 use crate::plan::label::Labels;
@@ -27,7 +27,7 @@ pub struct Row {
     /// The most important oddity, in a word.
     pub oddity: Option<&'static str>,
     /// Every oddity in full.
-    pub warnings: Vec<Outside>,
+    pub warnings: Vec<SanitizedText>,
     /// True if it is held: automatic publishes skip it.
     pub held: bool,
     /// Whether it is published; `None` if unknown.
@@ -66,7 +66,7 @@ impl Keyed for Row {
 
     fn details(&self) -> String {
         let made = self.made.map(words::minute).unwrap_or_default();
-        let warnings = self.warnings.iter().map(Outside::as_str);
+        let warnings = self.warnings.iter().map(SanitizedText::as_str);
         std::iter::once(made.as_str())
             .chain(warnings)
             .collect::<Vec<_>>()
@@ -131,7 +131,7 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
         .map(|release| row(&given, release, warm))
         .collect();
     rows.extend(evidence::phantoms(snapshot).into_iter().map(|name| Row {
-        warnings: vec![Outside::new("marker branch without an upstream release")],
+        warnings: vec![SanitizedText::new("marker branch without an upstream release")],
         held: held(snapshot, &name),
         name,
         label: Label::Phantom,
@@ -183,7 +183,7 @@ fn row(given: &Given<'_>, release: &Release, warm: bool) -> Row {
                 release
                     .images
                     .get(*key)
-                    .map_or_else(|| "-".to_owned(), |tag| Outside::new(tag).to_string())
+                    .map_or_else(|| "-".to_owned(), |tag| SanitizedText::new(tag).to_string())
             })
             .collect(),
         oddity,

@@ -90,7 +90,7 @@ fn going_over_later_changes_is_offered_only_where_they_were_refused() {
     assert_eq!(can(&model, ActionId::RollBackOver), Availability::Hidden);
     assert!(wish(&mut model, Key::Char('a')).is_none());
     let (id, _) = wish(&mut model, Key::Char('g')).unwrap();
-    let refused = Problem::new(Kind::Refused, "latest/edge was changed since")
+    let refused = Problem::new(ProblemKind::Refused, "latest/edge was changed since")
         .remedy(&[Remedy::OverLaterChanges], "--over rolls it back all the same");
     planned(&mut model, id, Err(refused));
     assert!(
@@ -129,7 +129,7 @@ fn the_review_of_a_rollback() {
 fn a_run_that_ended_partly_says_what_is_missing() {
     let mut model = stands((120, 40));
     let mut run = done(Outcome::Partly);
-    run.plan.left_out = vec![Outside::new(
+    run.plan.left_out = vec![SanitizedText::new(
         "branch release-2025-01-27: left out by --without branch,bundle",
     )];
     let at = run.plan.steps.iter().position(|step| step.optional).unwrap();

@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::domain::{CharmRevision, ResourceRevision};
-use crate::journal::{Made, Outcome};
-use crate::plan::{Attach, Moment, PublishIntent, RollbackIntent, RolledBack, StepId};
+use crate::journal::{Outcome, StepOutput};
+use crate::plan::{Moment, PublishIntent, ResourceAttachment, RollbackIntent, RolledBack, StepId};
 
 fn serving(revision: u64, resource: u64) -> Serving {
     Serving {
@@ -21,11 +21,11 @@ fn step(id: &str, op: Op) -> Step {
 fn release(charm: &str, before: Option<Serving>, from: AttachFrom) -> Step {
     let op = Op::Release {
         charm: charm.parse().unwrap(),
-        moves: vec![Move {
+        moves: vec![ChannelUpdate {
             channel: "latest/edge".parse().unwrap(),
             base: None,
             revision: CharmRevision(50),
-            resources: vec![Attach {
+            resources: vec![ResourceAttachment {
                 name: "image".parse().unwrap(),
                 from,
             }],
@@ -86,7 +86,7 @@ fn journal(plan: &Plan) -> Told {
 }
 
 impl Told {
-    fn ends(&self, step: &str, outcome: Option<StepOutcome>, made: &Made) {
+    fn ends(&self, step: &str, outcome: Option<StepOutcome>, made: &StepOutput) {
         let id = StepId(step.to_owned());
         self.journal.step_begins(&self.run, &id, at(1)).unwrap();
         if let Some(outcome) = outcome {
@@ -108,13 +108,13 @@ fn a_release_that_was_done_is_a_change_with_the_resource_that_its_step_brought()
     let from = AttachFrom::Step(StepId("upload/a".to_owned()));
     let told = journal(&plan(vec![upload(), release("a", Some(serving(49, 7)), from)]));
     assert_eq!(told.changes(), []);
-    let made = Made {
+    let made = StepOutput {
         resource_revision: Some(ResourceRevision(8)),
         created: true,
-        ..Made::default()
+        ..StepOutput::default()
     };
     told.ends("upload/a", Some(StepOutcome::Done), &made);
-    told.ends("release/a", Some(StepOutcome::Done), &Made::default());
+    told.ends("release/a", Some(StepOutcome::Done), &StepOutput::default());
     let changes = told.changes();
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].before, Some(serving(49, 7)));
@@ -123,7 +123,7 @@ fn a_release_that_was_done_is_a_change_with_the_resource_that_its_step_brought()
     assert_eq!(changes[0].at, at(2));
     let past = told.journal.past(&told.run).unwrap().unwrap();
     assert_eq!(past.published, Some("2025-01-27".parse().unwrap()));
-    assert_eq!(past.stays, [Outside::new("revision 8 of image of a")]);
+    assert_eq!(past.stays, [SanitizedText::new("revision 8 of image of a")]);
     assert_eq!(told.journal.past(&RunId("r2".to_owned())).unwrap(), None);
 }
 
@@ -136,11 +136,11 @@ fn an_answer_that_was_lost_is_uncertain_and_what_was_refused_is_none() {
         (Some(StepOutcome::Done), Some(true)),
     ] {
         let told = journal(&plan(vec![release("a", None, seven())]));
-        told.ends("release/a", outcome, &Made::default());
+        told.ends("release/a", outcome, &StepOutput::default());
         let found = told.changes().first().map(|change| change.certain);
         assert_eq!(found, certain, "{outcome:?}");
     }
-    for (kind, certain) in [(Kind::Refused, None), (Kind::Network, Some(false))] {
+    for (kind, certain) in [(ProblemKind::Refused, None), (ProblemKind::Network, Some(false))] {
         let told = journal(&plan(vec![release("a", None, seven())]));
         let id = StepId("release/a".to_owned());
         told.journal.step_begins(&told.run, &id, at(1)).unwrap();
@@ -150,7 +150,7 @@ fn an_answer_that_was_lost_is_uncertain_and_what_was_refused_is_none() {
                 &told.run,
                 &id,
                 StepOutcome::Failed,
-                &Made::default(),
+                &StepOutput::default(),
                 Some(&problem),
                 at(2),
             )
@@ -162,8 +162,8 @@ fn an_answer_that_was_lost_is_uncertain_and_what_was_refused_is_none() {
 
 #[test]
 fn what_a_second_attempt_finds_done_counts_where_the_first_may_have_done_it() {
-    let refused = Problem::new(Kind::Refused, "no");
-    let lost = Problem::new(Kind::Network, "cut");
+    let refused = Problem::new(ProblemKind::Refused, "no");
+    let lost = Problem::new(ProblemKind::Network, "cut");
     for (first, problem, certain) in [
         (None, None, Some(false)),
         (Some(StepOutcome::Unknown), Some(&lost), Some(false)),
@@ -176,9 +176,9 @@ fn what_a_second_attempt_finds_done_counts_where_the_first_may_have_done_it() {
         let id = StepId("release/a".to_owned());
         told.journal.step_begins(&told.run, &id, at(1)).unwrap();
         if let Some(outcome) = first {
-            let ended = told
-                .journal
-                .step_ends(&told.run, &id, outcome, &Made::default(), problem, at(2));
+            let ended =
+                told.journal
+                    .step_ends(&told.run, &id, outcome, &StepOutput::default(), problem, at(2));
             ended.unwrap();
         }
         let record = told.journal.run(&told.run).unwrap().unwrap();
@@ -192,8 +192,8 @@ fn what_a_second_attempt_finds_done_counts_where_the_first_may_have_done_it() {
 #[test]
 fn attempts_of_an_older_program_may_have_changed_something() {
     let told = journal(&plan(vec![release("a", None, seven())]));
-    told.ends("release/a", None, &Made::default());
-    told.ends("release/a", Some(StepOutcome::Skipped), &Made::default());
+    told.ends("release/a", None, &StepOutput::default());
+    told.ends("release/a", Some(StepOutcome::Skipped), &StepOutput::default());
     assert!(!told.changes()[0].certain);
 }
 
@@ -203,7 +203,7 @@ fn the_time_between_a_stop_and_its_resumption_is_told_apart() {
         release("a", None, seven()),
         release("b", None, seven()),
     ]));
-    let run = |minute: i64, outcome, made: &Made| {
+    let run = |minute: i64, outcome, made: &StepOutput| {
         let id = StepId("release/a".to_owned());
         told.journal.step_begins(&told.run, &id, at(minute)).unwrap();
         let ends = at(minute + 1);
@@ -216,7 +216,7 @@ fn the_time_between_a_stop_and_its_resumption_is_told_apart() {
         let (worked, paused) = told.journal.run(&told.run).unwrap().unwrap().took().unwrap();
         (worked.num_minutes(), paused.num_minutes())
     };
-    run(0, StepOutcome::Cancelled, &Made::default());
+    run(0, StepOutcome::Cancelled, &StepOutput::default());
     assert_eq!(took(1), (1, 0));
     let record = told.journal.run(&told.run).unwrap().unwrap();
     run(31, StepOutcome::Done, &record.steps[0].made_for_next_attempt());
@@ -226,10 +226,10 @@ fn the_time_between_a_stop_and_its_resumption_is_told_apart() {
 #[test]
 fn what_was_uploaded_is_told_with_its_number() {
     let told = journal(&plan(vec![upload()]));
-    let made = Made {
+    let made = StepOutput {
         resource_revision: Some(ResourceRevision(8)),
         created: true,
-        ..Made::default()
+        ..StepOutput::default()
     };
     told.ends("upload/a", Some(StepOutcome::Done), &made);
     let record = told.journal.run(&told.run).unwrap().unwrap();
@@ -240,7 +240,7 @@ fn what_was_uploaded_is_told_with_its_number() {
 #[test]
 fn a_row_that_was_so_already_is_no_change() {
     let told = journal(&plan(vec![release("a", Some(serving(50, 7)), seven())]));
-    told.ends("release/a", Some(StepOutcome::Done), &Made::default());
+    told.ends("release/a", Some(StepOutcome::Done), &StepOutput::default());
     assert_eq!(told.changes(), []);
 }
 
@@ -250,15 +250,15 @@ fn a_plan_made_anew_does_not_forget_what_the_first_one_changed() {
         release("a", Some(serving(49, 7)), seven()),
         release("b", None, seven()),
     ]));
-    told.ends("release/a", Some(StepOutcome::Done), &Made::default());
+    told.ends("release/a", Some(StepOutcome::Done), &StepOutput::default());
     // After resuming, the new plan has the current state of the first charm.
     let mut second = plan(vec![
         release("a", Some(serving(50, 7)), seven()),
         release("b", None, seven()),
     ]);
-    second.steps[0].skip_reason = Some(Outside::new("runs it already"));
+    second.steps[0].skip_reason = Some(SanitizedText::new("runs it already"));
     told.journal.begin(&told.run, "ann", &second, at(5)).unwrap();
-    told.ends("release/b", Some(StepOutcome::Done), &Made::default());
+    told.ends("release/b", Some(StepOutcome::Done), &StepOutput::default());
     let befores: Vec<_> = told.changes().into_iter().map(|change| change.before).collect();
     assert_eq!(befores, [Some(serving(49, 7)), None]);
     told.journal.begin(&told.run, "ann", &second, at(6)).unwrap();
@@ -273,7 +273,7 @@ fn a_plan_made_anew_does_not_forget_what_the_first_one_changed() {
 #[test]
 fn a_run_that_was_rolled_back_no_longer_waits_until_the_rollback_is_taken_back() {
     let told = journal(&plan(vec![release("a", None, seven())]));
-    told.ends("release/a", Some(StepOutcome::Unknown), &Made::default());
+    told.ends("release/a", Some(StepOutcome::Unknown), &StepOutput::default());
     told.journal
         .end(&told.run, Outcome::Unknown, None, at(3))
         .unwrap();
@@ -313,7 +313,7 @@ fn a_run_that_was_rolled_back_no_longer_waits_until_the_rollback_is_taken_back()
 /// Returns a journal with `runs` publishes of one charm, each to the same channel.
 fn long_journal(runs: i64) -> Told {
     let told = journal(&plan(vec![release("a", None, seven())]));
-    told.ends("release/a", Some(StepOutcome::Done), &Made::default());
+    told.ends("release/a", Some(StepOutcome::Done), &StepOutput::default());
     told.journal.end(&told.run, Outcome::Done, None, at(3)).unwrap();
     for number in 0..runs {
         let plan = plan(vec![release(
@@ -328,7 +328,7 @@ fn long_journal(runs: i64) -> Told {
         told.journal.step_begins(&id, &step, begun).unwrap();
         let ended = at(12 + 10 * number);
         told.journal
-            .step_ends(&id, &step, StepOutcome::Done, &Made::default(), None, ended)
+            .step_ends(&id, &step, StepOutcome::Done, &StepOutput::default(), None, ended)
             .unwrap();
         told.journal.end(&id, Outcome::Done, None, ended).unwrap();
     }

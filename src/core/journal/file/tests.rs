@@ -9,12 +9,12 @@ use chrono::{DateTime, Utc};
 
 use super::*;
 use crate::journal::{Outcome, RunId};
-use crate::plan::{Intent, Move, Op, Plan, PublishIntent, RolledBack, Step, StepId};
+use crate::plan::{ChannelUpdate, Intent, Op, Plan, PublishIntent, RolledBack, Step, StepId};
 
 fn plan() -> Plan {
     let op = Op::Release {
         charm: "a".parse().unwrap(),
-        moves: vec![Move {
+        moves: vec![ChannelUpdate {
             channel: "latest/edge".parse().unwrap(),
             base: None,
             revision: crate::domain::CharmRevision(50),
@@ -52,7 +52,7 @@ fn fill(folder: &Path, runs: i64) {
                 &id,
                 &step,
                 done,
-                &crate::journal::Made::default(),
+                &crate::journal::StepOutput::default(),
                 None,
                 at(2 * number),
             )
@@ -82,7 +82,7 @@ fn a_journal_of_a_newer_program_is_not_written_and_its_version_is_named() {
     raise(folder.path(), Some("7.2.0"));
     let before = bytes(folder.path());
     let problem = Journal::open(folder.path(), "w").map(drop).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.summary.as_str().contains("windlass 7.2.0"), "{problem}");
     assert!(
         problem.hints[0].as_str().contains("install windlass 7.2.0"),
@@ -133,7 +133,7 @@ fn a_schema_that_is_raised_while_the_journal_is_open_stops_the_older_program() {
     let problem = journal
         .begin(&RunId("x".to_owned()), "ann", &plan(), at(1))
         .unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused, "{problem}");
+    assert_eq!(problem.kind, ProblemKind::Refused, "{problem}");
     assert_eq!(journal.run(&RunId("x".to_owned())).unwrap(), None);
 }
 
@@ -263,7 +263,7 @@ fn a_dangling_link_is_refused_and_not_followed() {
     for name in [FILE, "journal.lock"] {
         std::os::unix::fs::symlink(&elsewhere, state.join(name)).unwrap();
         let problem = Journal::open(&state, "w").map(drop).unwrap_err();
-        assert_eq!(problem.kind, Kind::Machine);
+        assert_eq!(problem.kind, ProblemKind::Machine);
         assert!(!elsewhere.exists(), "{name}: {problem}");
         std::fs::remove_file(state.join(name)).unwrap();
     }
@@ -330,9 +330,9 @@ fn a_full_disk_stops_a_write_and_the_hint_keeps_the_run() {
     }
     let step = StepId("release/a".to_owned());
     let of_run = (1..200).find_map(|pages| {
-        let made = crate::journal::Made {
-            note: Some(Outside::capped("x".repeat(4096 * pages), 4096 * pages)),
-            ..crate::journal::Made::default()
+        let made = crate::journal::StepOutput {
+            note: Some(SanitizedText::capped("x".repeat(4096 * pages), 4096 * pages)),
+            ..crate::journal::StepOutput::default()
         };
         journal.step_made(&id, &step, &made).err()
     });

@@ -12,7 +12,7 @@ fn plan() -> Plan {
     let step = Step {
         id: StepId("create-track/a".to_owned()),
         kind: op.kind().to_owned(),
-        target: Outside::new("a"),
+        target: SanitizedText::new("a"),
         before: State::Nothing(()),
         after: State::text("x"),
         bytes: None,
@@ -65,9 +65,9 @@ fn a_run_that_died_is_open_and_keeps_what_it_made() {
             .step_made(
                 &id,
                 &step,
-                &Made {
+                &StepOutput {
                     bytes_sent: 7,
-                    ..Made::default()
+                    ..StepOutput::default()
                 },
             )
             .unwrap();
@@ -91,9 +91,9 @@ fn what_a_step_made_for_another_plan_is_forgotten() {
     let id = RunId("r1".to_owned());
     let (now, first) = (Utc::now(), plan());
     let step = first.steps[0].id.clone();
-    let made = Made {
+    let made = StepOutput {
         upload_id: Some("u1".to_owned()),
-        ..Made::default()
+        ..StepOutput::default()
     };
     journal.begin(&id, "me", &first, now).unwrap();
     journal.step_made(&id, &step, &made).unwrap();
@@ -105,7 +105,10 @@ fn what_a_step_made_for_another_plan_is_forgotten() {
         track: "2025-02".parse().unwrap(),
     };
     journal.begin(&id, "me", &second, now).unwrap();
-    assert_eq!(journal.run(&id).unwrap().unwrap().steps[0].made, Made::default());
+    assert_eq!(
+        journal.run(&id).unwrap().unwrap().steps[0].made,
+        StepOutput::default()
+    );
 }
 
 fn rotation(ttl: Option<u64>) -> Plan {

@@ -2,7 +2,7 @@
 //!
 //! Also words the errors for a digest that is not found or is ambiguous.
 
-use crate::domain::{Kind, LocalSource, ManifestDigest, Outside, Problem, Repository, Snapshot};
+use crate::domain::{LocalSource, ManifestDigest, Problem, ProblemKind, Repository, SanitizedText, Snapshot};
 use crate::observe::Observer;
 use crate::plan::UploadIntent;
 use crate::services::engine::{Held, Wanted};
@@ -91,7 +91,7 @@ pub(super) fn behind(snapshot: &Snapshot, intent: &UploadIntent) -> Vec<Manifest
 
 fn ambiguous(short: &str, held: &[Held], known: &[ManifestDigest]) -> Problem {
     let mut problem = Problem::new(
-        Kind::NotFound,
+        ProblemKind::NotFound,
         format!("{short} matches {} images", held.len() + known.len()),
     );
     for one in held {
@@ -106,10 +106,10 @@ fn ambiguous(short: &str, held: &[Held], known: &[ManifestDigest]) -> Problem {
 
 fn nowhere(text: &str, wanted: &Wanted, repository: &Repository, engines: Option<Problem>) -> Problem {
     let mut problem = Problem::new(
-        Kind::NotFound,
+        ProblemKind::NotFound,
         format!(
             "image {} not found in Canonical's registry or in a local engine",
-            Outside::capped(text, 80)
+            SanitizedText::capped(text, 80)
         ),
     )
     .cause(format!(

@@ -6,13 +6,13 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::config::file::open_plain;
-use crate::domain::{Digest, FileFacts, Kind, Outside, Problem};
+use crate::domain::{Digest, FileFacts, Problem, ProblemKind, SanitizedText};
 
 /// Reads a regular file once and hashes it.
 pub(super) async fn read(path: String) -> Result<FileFacts, Problem> {
-    let shown = Outside::capped(&path, 300);
+    let shown = SanitizedText::capped(&path, 300);
     let refused = |why: &str| {
-        Problem::new(Kind::Usage, format!("{shown} {why}"))
+        Problem::new(ProblemKind::Usage, format!("{shown} {why}"))
             .hint("--filepath requires a readable regular file")
     };
     // Checked before it is opened: opening a FIFO blocks until there is a writer.
@@ -45,6 +45,6 @@ pub(super) async fn read(path: String) -> Result<FileFacts, Problem> {
     match reading.await {
         Ok(Ok(facts)) => Ok(facts),
         Ok(Err(error)) => Err(refused("cannot be read").because(&error)),
-        Err(error) => Err(Problem::new(Kind::Internal, "the file was not read").because(&error)),
+        Err(error) => Err(Problem::new(ProblemKind::Internal, "the file was not read").because(&error)),
     }
 }

@@ -13,7 +13,7 @@ use std::ops::Range;
 use saphyr_parser::ScalarStyle;
 
 use super::yaml::{self, Document, Node, Resolved, What, at_line};
-use crate::domain::{Channel, CharmName, Kind, Outside, Problem};
+use crate::domain::{Channel, CharmName, Problem, ProblemKind, SanitizedText};
 
 /// Name of the file in the bundle's repository and in the packed bundle.
 pub const NAME: &str = "bundle.yaml";
@@ -43,7 +43,7 @@ pub struct Edited {
     /// Names of applications that keep their channel although that of their charm changes.
     pub kept: Vec<String>,
     /// Remarks to show, each with its line.
-    pub remarks: Vec<Outside>,
+    pub remarks: Vec<SanitizedText>,
 }
 
 /// An application and its nodes.
@@ -71,7 +71,7 @@ pub fn edit(text: &str, wishes: &BTreeMap<CharmName, Channel>) -> Result<Edited,
     for charm in wishes.keys() {
         if !found.iter().any(|one| &one.charm == charm) {
             return Err(Problem::new(
-                Kind::Invalid,
+                ProblemKind::Invalid,
                 format!("{NAME} has no application with the charm {charm}"),
             )
             .hint(format!("add one with 'charm: {charm}' and a channel")));
@@ -86,23 +86,23 @@ pub fn edit(text: &str, wishes: &BTreeMap<CharmName, Channel>) -> Result<Edited,
         let channel = |one: &Found| channel_of(&document, one);
         let first = found.iter().find(|other| other.charm == one.charm).unwrap_or(one);
         let line = told(&document, one).line;
-        let name = Outside::capped(one.name, 80);
+        let name = SanitizedText::capped(one.name, 80);
         if channel(one) != channel(first) && channel(one).as_ref() != Some(wish) {
-            remarks.push(Outside::new(format!(
+            remarks.push(SanitizedText::new(format!(
                 "line {line} of {NAME}: {name} keeps its channel, because it runs {} on another \
                 channel than {}",
                 one.charm,
-                Outside::capped(first.name, 80)
+                SanitizedText::capped(first.name, 80)
             )));
             kept.push(one.name.to_owned());
             continue;
         }
         if let Some(revision) = document.says(one.node, "revision") {
             let line = one.node.own("revision").map_or(one.line, |own| own.line);
-            remarks.push(Outside::new(format!(
+            remarks.push(SanitizedText::new(format!(
                 "line {line} of {NAME}: {name} is pinned to revision {}, regardless of what {wish} \
                 serves",
-                Outside::capped(revision.text().unwrap_or_default(), 20)
+                SanitizedText::capped(revision.text().unwrap_or_default(), 20)
             )));
         }
         edits.extend(edit_of(text, &document, under, one, wish)?);
@@ -116,7 +116,7 @@ pub fn edit(text: &str, wishes: &BTreeMap<CharmName, Channel>) -> Result<Edited,
     }
     if !is_as_wished(&document, &edited, &edits) {
         return Err(Problem::new(
-            Kind::Internal,
+            ProblemKind::Internal,
             format!("editing {NAME} would change more than the channel, so it was not edited"),
         ));
     }
@@ -176,7 +176,7 @@ fn channel_of(document: &Document, one: &Found) -> Option<Channel> {
 
 /// Returns a remark for every anchor whose aliases become channels of their own while its value
 /// stays.
-fn loosened(document: &Document, edits: &[ChannelEdit]) -> Vec<Outside> {
+fn loosened(document: &Document, edits: &[ChannelEdit]) -> Vec<SanitizedText> {
     let mut aliases: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     let mut changed = Vec::new();
     for edit in edits.iter().filter_map(|edit| edit.anchor.as_ref()) {
@@ -190,18 +190,18 @@ fn loosened(document: &Document, edits: &[ChannelEdit]) -> Vec<Outside> {
         let value = document.root.anchored(anchor)?;
         let word = if lines.len() == 1 { "line" } else { "lines" };
         let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
-        Some(Outside::new(format!(
+        Some(SanitizedText::new(format!(
             "{word} {} of {NAME}: the alias of line {} is replaced; that line keeps {}",
             lines.join(", "),
             value.line,
-            Outside::capped(value.text().unwrap_or_default(), 80)
+            SanitizedText::capped(value.text().unwrap_or_default(), 80)
         )))
     };
     aliases.into_iter().filter_map(remark).collect()
 }
 
 /// Replaces the other aliases of changed values by the old value. Returns a remark for each.
-fn keep_aliases(text: &str, document: &Document, edits: &mut Vec<ChannelEdit>) -> Vec<Outside> {
+fn keep_aliases(text: &str, document: &Document, edits: &mut Vec<ChannelEdit>) -> Vec<SanitizedText> {
     let (mut more, mut remarks) = (Vec::new(), Vec::new());
     for edit in edits.iter().filter_map(|edit| edit.anchor.as_ref()) {
         let AnchorEdit::Value {
@@ -218,10 +218,10 @@ fn keep_aliases(text: &str, document: &Document, edits: &mut Vec<ChannelEdit>) -
         for alias in aliases {
             let is_edited = edits.iter().any(|edit| edit.range.start == alias.at);
             if !is_edited && let Some(range) = alias_range(text, alias) {
-                remarks.push(Outside::new(format!(
+                remarks.push(SanitizedText::new(format!(
                     "line {} of {NAME}: the alias of line {line}, which changes, is replaced by the old value {}",
                     alias.line,
-                    Outside::capped(value, 80)
+                    SanitizedText::capped(value, 80)
                 )));
                 more.push(ChannelEdit {
                     range,
@@ -281,8 +281,10 @@ fn found(document: &Document) -> Result<(&Node, Vec<Found<'_>>), Problem> {
     let under = root.own("applications").or_else(|| root.own("services"));
     let pairs = under.and_then(|under| document.resolved(under).pairs());
     let (Some(under), Some(pairs)) = (under, pairs) else {
-        return Err(Problem::new(Kind::Invalid, format!("{NAME} has no applications"))
-            .hint("add a mapping 'applications:'"));
+        return Err(
+            Problem::new(ProblemKind::Invalid, format!("{NAME} has no applications"))
+                .hint("add a mapping 'applications:'"),
+        );
     };
     let found = pairs
         .iter()
@@ -323,7 +325,7 @@ fn edit_of(
     if channel_of(document, one).as_ref() == Some(wish) {
         return Ok(None);
     }
-    let name = Outside::capped(one.name, 80);
+    let name = SanitizedText::capped(one.name, 80);
     let by_hand = format!("write 'channel: {wish}' there, on a line of its own");
     let line = told(document, one).line;
     let key_line = one.node.pair("channel").map_or(one.line, |(key, _)| key.line);

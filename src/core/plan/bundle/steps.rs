@@ -9,7 +9,9 @@ use chrono::{DateTime, SubsecRound, Utc};
 use super::file::{Edited, NAME};
 use crate::domain::bundle::{Author, BundleFacts, FileBytes, archive};
 use crate::domain::charm::RevisionFacts;
-use crate::domain::{Channel, CharmName, CharmRevision, GitHubRepository, Outside, Problem, ReleaseName};
+use crate::domain::{
+    Channel, CharmName, CharmRevision, GitHubRepository, Problem, ReleaseName, SanitizedText,
+};
 use crate::plan::{Op, State, Step, StepId, Undo};
 
 /// Returns the whole commit message: `subject`, the author's remarks and the sign-off.
@@ -33,7 +35,7 @@ fn message(subject: &str, author: &Author) -> String {
 
 /// Joins `text` to one line: a line break in outside text would start another trailer.
 fn line(text: &str) -> String {
-    Outside::capped(text, 300).to_string().trim().to_owned()
+    SanitizedText::capped(text, 300).to_string().trim().to_owned()
 }
 
 /// Returns the step that creates the commit for `branch`: the tip of `base` with the channels of
@@ -130,7 +132,7 @@ pub(in crate::plan) fn upload(
     Ok(Step {
         after: State::text(format!("a revision with {}", names.join(", "))),
         bytes: Some(packed.len() as u64),
-        skip_reason: same.map(|same| Outside::new(format!("{same} already holds the same content"))),
+        skip_reason: same.map(|same| SanitizedText::new(format!("{same} already holds the same content"))),
         undo: Undo::impossible("Charmhub keeps bundle revisions; unreleased ones have no effect"),
         optional,
         ..Step::new(StepId(upload_id(bundle)), op, bundle.as_str())

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::file::NAME;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// Maximum nesting depth.
 const DEEPEST: usize = 64;
@@ -211,7 +211,7 @@ struct Open {
 pub(super) fn read(text: &str) -> Result<Document, Problem> {
     if text.len() > LARGEST {
         return Err(Problem::new(
-            Kind::Invalid,
+            ProblemKind::Invalid,
             format!("{NAME} is too large for a bundle"),
         ));
     }
@@ -227,10 +227,10 @@ pub(super) fn read(text: &str) -> Result<Document, Problem> {
     let mut documents = 0;
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
-            Problem::new(Kind::Invalid, format!("{NAME} is not YAML")).cause(format!(
+            Problem::new(ProblemKind::Invalid, format!("{NAME} is not YAML")).cause(format!(
                 "line {}: {}",
                 error.marker().line(),
-                Outside::capped(error.info(), 200)
+                SanitizedText::capped(error.info(), 200)
             ))
         })?;
         let line = span.start.line();
@@ -289,7 +289,7 @@ pub(super) fn read(text: &str) -> Result<Document, Problem> {
             Some(parent) => parent.take(closed)?,
         }
     }
-    let root = root.ok_or_else(|| Problem::new(Kind::Invalid, format!("{NAME} is empty")))?;
+    let root = root.ok_or_else(|| Problem::new(ProblemKind::Invalid, format!("{NAME} is empty")))?;
     Ok(Document { root, aliases })
 }
 
@@ -306,7 +306,7 @@ impl Open {
                         child.line,
                         format!(
                             "the key {} already exists on line {}",
-                            Outside::capped(key, 80),
+                            SanitizedText::capped(key, 80),
                             first.line
                         ),
                     )
@@ -322,5 +322,8 @@ impl Open {
 
 /// Returns a problem in a line of the file.
 pub(super) fn at_line(line: usize, text: impl AsRef<str>) -> Problem {
-    Problem::new(Kind::Invalid, format!("{NAME} line {line}: {}", text.as_ref()))
+    Problem::new(
+        ProblemKind::Invalid,
+        format!("{NAME} line {line}: {}", text.as_ref()),
+    )
 }

@@ -9,7 +9,8 @@ use crate::config::Workspace;
 use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, Revocation, SecretFacts, SessionFacts};
 use crate::domain::{
-    Fingerprint, GitHubRepository, KeyId, Kind, Lineage, Observed, Problem, SecretTarget, SessionId, Snapshot,
+    Fingerprint, GitHubRepository, KeyId, Lineage, Observed, Problem, ProblemKind, SecretTarget, SessionId,
+    Snapshot,
 };
 
 /// A state of one secret.
@@ -217,7 +218,7 @@ pub fn situations() -> Vec<Situation> {
     );
 
     let mut snapshot = set_by_windlass(Some(100), listed());
-    snapshot.sessions = Observed::failed(Problem::new(Kind::Network, "no answer"));
+    snapshot.sessions = Observed::failed(Problem::new(ProblemKind::Network, "no answer"));
     snapshot.revocations.push(revocation(-1));
     add(
         "revoked by windlass, and the list could never be read",
@@ -312,7 +313,7 @@ pub fn situations() -> Vec<Situation> {
         fine,
     );
     let refused = Observed::failed(Problem::new(
-        Kind::Credentials,
+        ProblemKind::Credentials,
         "the token may not read its secrets",
     ));
     add(

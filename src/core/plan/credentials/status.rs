@@ -12,7 +12,7 @@ use crate::config::Workspace;
 use crate::config::workspace::TokenKind;
 use crate::domain::credential::ExpiryFrom;
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SessionFacts};
-use crate::domain::{Lineage, Outside, Problem, SecretTarget, SessionId, Snapshot};
+use crate::domain::{Lineage, Problem, SanitizedText, SecretTarget, SessionId, Snapshot};
 
 /// Tolerance between the clocks of the store and GitHub: a secret that was set by this much before
 /// a session started may hold its token.
@@ -45,7 +45,7 @@ pub struct SecretStatus {
     /// When that session was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
     /// The run that set it.
-    pub run: Option<Outside>,
+    pub run: Option<SanitizedText>,
     /// Active sessions whose token it may hold, earliest expiry first. Set only if windlass does
     /// not know the value.
     pub may_hold: Vec<SessionId>,

@@ -4,7 +4,7 @@ use super::situations::{day, now, situations, target, workspace};
 use super::*;
 use crate::domain::Lineage;
 use crate::plan::calendar::calendar;
-use crate::plan::doctor::{Examination, Standing, checks};
+use crate::plan::doctor::{CheckStatus, Examination, checks};
 use crate::plan::{RevokeIntent, revoke};
 
 #[test]
@@ -39,16 +39,16 @@ fn the_doctor_fails_for_revoked_and_expired_tokens_and_warns_of_possible_ones() 
         };
         let secret = format!("secret/{}", target());
         let repository = format!("repository/{}", target().repository);
-        let failed = [about(&secret), about(&repository)].contains(&Some(Standing::Failed));
+        let failed = [about(&secret), about(&repository)].contains(&Some(CheckStatus::Failed));
         assert_eq!(failed, situation.doctor_fails, "{}: {all:?}", situation.name);
         let possible = matches!(situation.lineage, Lineage::Unknown | Lineage::Foreign);
         let soon = situation.expires_in.is_some_and(|days| days <= 30);
         if situation.lineage == Lineage::Current {
-            let warned = about(&secret) == Some(Standing::Warning);
+            let warned = about(&secret) == Some(CheckStatus::Warning);
             assert_eq!(warned, soon, "{}: {all:?}", situation.name);
         }
         assert_eq!(
-            about("session-expiry/") == Some(Standing::Warning),
+            about("session-expiry/") == Some(CheckStatus::Warning),
             possible && soon,
             "{}: {all:?}",
             situation.name
@@ -189,7 +189,7 @@ fn a_possible_token_says_how_many_secrets_may_hold_it_and_when_it_expires() {
 /// Returns windlass's own credential when the store refuses it.
 fn refused_token(change: impl FnOnce(&mut Snapshot)) -> Credential {
     let mut snapshot = situations().swap_remove(0).snapshot;
-    snapshot.credential = Observed::failed(Problem::new(Kind::Credentials, "refused"));
+    snapshot.credential = Observed::failed(Problem::new(ProblemKind::Credentials, "refused"));
     let mut token = bare_facts("Charmhub token".into(), "charmhub", "CHARMCRAFT_AUTH".into());
     token.session = Some(SessionId::new("mine"));
     snapshot.store_token = Some(token);
@@ -235,7 +235,7 @@ fn a_refused_token_shows_the_expiry_that_is_known() {
 fn a_refused_github_token_keeps_the_expiry_that_github_gave_for_it() {
     let mut snapshot = situations().swap_remove(0).snapshot;
     snapshot.github.value.as_mut().unwrap().expires_at = Some(day(-1));
-    snapshot.github.problem = Some(Problem::new(Kind::Credentials, "refused"));
+    snapshot.github.problem = Some(Problem::new(ProblemKind::Credentials, "refused"));
     let found = credentials(&workspace(), &snapshot, now());
     let token = found
         .iter()

@@ -1,27 +1,27 @@
 //! Checks the registry logins.
 
 use super::offline::not_asked;
-use super::{Check, Examination, Standing};
-use crate::domain::{Kind, Outside, Problem};
+use super::{Check, CheckStatus, Examination};
+use crate::domain::{Problem, ProblemKind, SanitizedText};
 
 /// A registry login and the registry's response to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginProof {
     /// Host of the registry, `docker.io` for Docker Hub.
-    pub registry: Outside,
+    pub registry: SanitizedText,
     /// User name, if known.
-    pub user: Option<Outside>,
+    pub user: Option<SanitizedText>,
     /// Where it is stored: a file, a helper or a variable.
-    pub source: Outside,
+    pub source: SanitizedText,
     /// The scopes of its token as far as reported, or why it could not be verified; `None` if no
     /// request was sent.
-    pub answer: Option<Result<Vec<Outside>, Problem>>,
+    pub answer: Option<Result<Vec<SanitizedText>, Problem>>,
 }
 
 /// Adds a check of every login, in the order of their sources.
 pub fn logins(seen: &Examination, all: &mut Vec<Check>) {
     if let Some(problem) = &seen.logins_unread {
-        all.push(Check::problem("registry-logins", Standing::Warning, problem));
+        all.push(Check::problem("registry-logins", CheckStatus::Warning, problem));
     }
     for proof in &seen.logins {
         // Two sources may each hold a login for the same registry.
@@ -39,23 +39,23 @@ pub fn logins(seen: &Examination, all: &mut Vec<Check>) {
         all.push(match &proof.answer {
             None => not_asked(name),
             Some(Ok(scopes)) => Check::ok(name, accepted(proof, scopes)),
-            Some(Err(problem)) if problem.kind == Kind::Credentials => Check::bad(
+            Some(Err(problem)) if problem.kind == ProblemKind::Credentials => Check::bad(
                 name,
-                Standing::Failed,
+                CheckStatus::Failed,
                 format!("{problem} (from {})", proof.source),
                 remedy(proof),
             ),
-            Some(Err(problem)) => Check::problem(name, Standing::Warning, problem),
+            Some(Err(problem)) => Check::problem(name, CheckStatus::Warning, problem),
         });
     }
 }
 
-fn accepted(proof: &LoginProof, scopes: &[Outside]) -> String {
+fn accepted(proof: &LoginProof, scopes: &[SanitizedText]) -> String {
     let who = proof
         .user
         .as_ref()
         .map_or_else(String::new, |user| format!(" as {user}"));
-    let scopes: Vec<&str> = scopes.iter().map(Outside::as_str).collect();
+    let scopes: Vec<&str> = scopes.iter().map(SanitizedText::as_str).collect();
     let scopes = if scopes.is_empty() {
         "scopes unknown".to_owned()
     } else {

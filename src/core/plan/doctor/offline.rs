@@ -4,14 +4,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Check, Standing};
+use super::{Check, CheckStatus};
 use crate::domain::text::age;
 
 /// Returns a check that needs a service and was not made.
 pub fn not_asked(name: impl AsRef<str>) -> Check {
     Check::bad(
         name,
-        Standing::Warning,
+        CheckStatus::Warning,
         "not checked: offline",
         "run it again without --offline",
     )

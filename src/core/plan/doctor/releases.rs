@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Check, Standing};
+use super::{Check, CheckStatus};
 use crate::config::Workspace;
 use crate::domain::Snapshot;
 use crate::domain::text::age;
@@ -36,7 +36,7 @@ pub fn releases(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, 
             .collect();
         all.push(Check::bad(
             format!("published {}", release.name),
-            Standing::Warning,
+            CheckStatus::Warning,
             format!("{}{when}", text.join("; ")),
             format!("windlass publish {0}, or windlass hold {0}", release.name),
         ));

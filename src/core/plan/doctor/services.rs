@@ -2,7 +2,7 @@
 //! quotas.
 
 use super::offline::not_asked;
-use super::{Check, Examination, KeyringStanding, Standing};
+use super::{Check, CheckStatus, Examination, KeyringStanding};
 use crate::domain::credential::CredentialOrigin;
 use crate::domain::{Hint, Snapshot};
 
@@ -18,13 +18,13 @@ pub fn machine(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
         all.push(match &folder.unwritable {
             Some(problem) => Check::bad(
                 name,
-                Standing::Failed,
+                CheckStatus::Failed,
                 problem.to_string(),
                 problem.hints.first().map_or("", Hint::as_str),
             ),
             None if !folder.private => Check::bad(
                 name,
-                Standing::Failed,
+                CheckStatus::Failed,
                 format!("other users can read {}", folder.path),
                 format!("chmod 700 '{}'", folder.path),
             ),
@@ -44,7 +44,7 @@ pub fn machine(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
         KeyringStanding::Usable => all.push(Check::ok("keyring", "available and unlocked")),
         KeyringStanding::Locked => all.push(Check::bad(
             "keyring",
-            Standing::Warning,
+            CheckStatus::Warning,
             "locked",
             "unlock it in the keyring program, or sign in to the desktop",
         )),
@@ -53,15 +53,15 @@ pub fn machine(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
         }
         KeyringStanding::Absent(why) => all.push(Check::bad(
             "keyring",
-            Standing::Warning,
+            CheckStatus::Warning,
             format!("not available: {why}"),
             instead,
         )),
     }
     all.push(match &seen.journal {
         None => Check::ok("journal", "intact and writable"),
-        Some(fault) if fault.unusable => Check::problem("journal", Standing::Failed, &fault.problem),
-        Some(fault) => Check::problem("journal", Standing::Warning, &fault.problem),
+        Some(fault) if fault.unusable => Check::problem("journal", CheckStatus::Failed, &fault.problem),
+        Some(fault) => Check::problem("journal", CheckStatus::Warning, &fault.problem),
     });
     if seen.journal.as_ref().is_some_and(|fault| fault.unusable) && seen.open_runs.is_empty() {
         // The unfinished runs are not known.
@@ -77,7 +77,7 @@ pub fn machine(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
         };
         all.push(Check::bad(
             format!("open-run/{}", run.id),
-            Standing::Warning,
+            CheckStatus::Warning,
             format!("{}: {ended}", run.title),
             run.ways_on.join(", or: "),
         ));
@@ -91,7 +91,7 @@ pub fn reached(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
         all.push(match &reach.answer {
             None => not_asked(name),
             Some(Err(problem)) => {
-                let mut check = Check::problem(name, Standing::Failed, problem);
+                let mut check = Check::problem(name, CheckStatus::Failed, problem);
                 check.remedy.get_or_insert_with(|| {
                     format!("check network, proxy and name resolution for {}", reach.host).into()
                 });
@@ -99,7 +99,7 @@ pub fn reached(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
             }
             Some(Ok(status)) if *status >= 500 => Check::bad(
                 name,
-                Standing::Warning,
+                CheckStatus::Warning,
                 format!("{} responds with {status}", reach.host),
                 "try again later, or check the service's status page",
             ),
@@ -117,19 +117,19 @@ pub fn reached(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
         let way = if *ahead < 0 { "behind" } else { "ahead of" };
         let text = format!("this clock is {off} s {way} {host}'s");
         let standing = match off {
-            _ if off > WRONG => Standing::Failed,
-            _ if off > SKEWED => Standing::Warning,
-            _ => Standing::Ok,
+            _ if off > WRONG => CheckStatus::Failed,
+            _ if off > SKEWED => CheckStatus::Warning,
+            _ => CheckStatus::Ok,
         };
         let name = format!("clock/{host}");
-        all.push(if standing == Standing::Ok {
+        all.push(if standing == CheckStatus::Ok {
             Check::ok(name, text)
         } else {
             Check::bad(name, standing, text, "set the clock: timedatectl set-ntp true")
         });
     }
     match (&seen.requests.value, &seen.requests.problem) {
-        (_, Some(problem)) => all.push(Check::problem("github-quota", Standing::Warning, problem)),
+        (_, Some(problem)) => all.push(Check::problem("github-quota", CheckStatus::Warning, problem)),
         (Some(left), None) => {
             let text = format!("{} of {} requests per hour left", left.remaining, left.limit);
             let when = left
@@ -164,9 +164,9 @@ pub fn reached(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
 /// Returns the check of a quota: a failure if nothing is left, a warning below a tenth.
 fn quota(name: &str, remaining: u64, limit: u64, text: &str, remedy: &str) -> Check {
     if remaining == 0 {
-        Check::bad(name, Standing::Failed, text, remedy)
+        Check::bad(name, CheckStatus::Failed, text, remedy)
     } else if remaining < limit / 10 {
-        Check::bad(name, Standing::Warning, text, remedy)
+        Check::bad(name, CheckStatus::Warning, text, remedy)
     } else {
         Check::ok(name, text)
     }

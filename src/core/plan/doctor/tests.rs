@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::credential::{CredentialOrigin, ExpiryFrom, GitHubTokenKind, PackageScope};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SecretFacts};
 use crate::domain::workflow::WorkflowJob;
-use crate::domain::{Fingerprint, KeyId, Kind, SecretTarget, SessionId};
+use crate::domain::{Fingerprint, KeyId, ProblemKind, SecretTarget, SessionId};
 
 const BUNDLE: &str = "finos/legend-juju-bundle";
 
@@ -32,7 +32,7 @@ fn token(kind: &str, scopes: &[&str], days: i64) -> CredentialFacts {
         account: Some("publisher".into()),
         expires_at: Some(now() + TimeDelta::days(days)),
         expires_from: ExpiryFrom::Service,
-        scopes: scopes.iter().map(Outside::new).collect(),
+        scopes: scopes.iter().map(SanitizedText::new).collect(),
         packages: None,
         channels: None,
         session: None,
@@ -123,19 +123,19 @@ fn record(target: &SecretTarget, value: &str) -> LineageRecord {
 }
 
 /// Returns the checks that are not ok, in their order.
-fn found(snapshot: &Snapshot, seen: &Examination) -> Vec<(Standing, String)> {
+fn found(snapshot: &Snapshot, seen: &Examination) -> Vec<(CheckStatus, String)> {
     let all = checks(&workspace(), snapshot, seen, now());
     for check in &all {
-        let bad = check.standing != Standing::Ok;
+        let bad = check.standing != CheckStatus::Ok;
         assert_eq!(check.remedy.is_some(), bad, "{check:?}");
     }
     all.into_iter()
-        .filter(|check| check.standing != Standing::Ok)
+        .filter(|check| check.standing != CheckStatus::Ok)
         .map(|check| (check.standing, check.name.to_string()))
         .collect()
 }
 
-fn one(standing: Standing, name: &str) -> Vec<(Standing, String)> {
+fn one(standing: CheckStatus, name: &str) -> Vec<(CheckStatus, String)> {
     vec![(standing, name.to_owned())]
 }
 
@@ -155,8 +155,14 @@ fn a_name_that_nobody_reads_and_one_that_nobody_set() {
     assert_eq!(
         found(&snapshot, &seen),
         [
-            (Standing::Warning, format!("secret-name/{BUNDLE}:CHARMCRAFT_AUTH")),
-            (Standing::Warning, format!("secret-name/{BUNDLE}:MAILGUN_API_KEY")),
+            (
+                CheckStatus::Warning,
+                format!("secret-name/{BUNDLE}:CHARMCRAFT_AUTH")
+            ),
+            (
+                CheckStatus::Warning,
+                format!("secret-name/{BUNDLE}:MAILGUN_API_KEY")
+            ),
         ]
     );
     // A secret that the workspace names and a workflow reads does not exist: a job will fail.
@@ -166,7 +172,7 @@ fn a_name_that_nobody_reads_and_one_that_nobody_set() {
     secrets.remove(&"CHARMHUB_TOKEN".parse().unwrap());
     assert_eq!(
         found(&snapshot, &seen),
-        one(Standing::Failed, &format!("secret/{BUNDLE}:CHARMHUB_TOKEN"))
+        one(CheckStatus::Failed, &format!("secret/{BUNDLE}:CHARMHUB_TOKEN"))
     );
 }
 
@@ -192,8 +198,8 @@ fn a_secret_changed_by_somebody_else_and_a_workflow_that_sleeps() {
     assert_eq!(
         found(&snapshot, &seen),
         [
-            (Standing::Warning, format!("secret/{db}:CHARMHUB_TOKEN")),
-            (Standing::Warning, format!("workflow/{db}/ci.yaml")),
+            (CheckStatus::Warning, format!("secret/{db}:CHARMHUB_TOKEN")),
+            (CheckStatus::Warning, format!("workflow/{db}/ci.yaml")),
         ]
     );
 }
@@ -211,7 +217,7 @@ fn a_workflow_that_cannot_run_or_is_not_pinned_is_said() {
     assert_eq!(
         found(&snapshot, &seen),
         ["workflow-runner", "workflow-charmcraft", "workflow-actions"]
-            .map(|name| (Standing::Warning, format!("{name}/{BUNDLE}/publish.yaml")))
+            .map(|name| (CheckStatus::Warning, format!("{name}/{BUNDLE}/publish.yaml")))
     );
 }
 
@@ -223,9 +229,9 @@ fn tokens_are_judged_by_their_end_and_by_what_they_may_do() {
     assert_eq!(
         found(&snapshot, &seen),
         [
-            (Standing::Warning, "charmhub-token-expiry".to_owned()),
-            (Standing::Failed, "github-token-expiry".to_owned()),
-            (Standing::Failed, "github-scopes".to_owned()),
+            (CheckStatus::Warning, "charmhub-token-expiry".to_owned()),
+            (CheckStatus::Failed, "github-token-expiry".to_owned()),
+            (CheckStatus::Failed, "github-scopes".to_owned()),
         ]
     );
     let (mut snapshot, seen) = world();
@@ -240,18 +246,18 @@ fn tokens_are_judged_by_their_end_and_by_what_they_may_do() {
         .iter()
         .find(|check| check.name.as_str() == "charmhub-permissions");
     let narrow = narrow.unwrap();
-    assert_eq!(narrow.standing, Standing::Failed);
+    assert_eq!(narrow.standing, CheckStatus::Failed);
     assert!(narrow.text.as_str().contains("finos-legend-db-k8s"), "{narrow:?}");
     assert!(!narrow.text.as_str().contains("sdlc"), "{narrow:?}");
 
     let (mut snapshot, seen) = world();
-    snapshot.credential = Observed::failed(Problem::new(Kind::Credentials, "no longer valid"));
-    snapshot.github = Observed::failed(Problem::new(Kind::NotFound, "no GitHub token is set"));
+    snapshot.credential = Observed::failed(Problem::new(ProblemKind::Credentials, "no longer valid"));
+    snapshot.github = Observed::failed(Problem::new(ProblemKind::NotFound, "no GitHub token is set"));
     assert_eq!(
         found(&snapshot, &seen),
         [
-            (Standing::Failed, "charmhub-token".to_owned()),
-            (Standing::Warning, "github-token".to_owned()),
+            (CheckStatus::Failed, "charmhub-token".to_owned()),
+            (CheckStatus::Warning, "github-token".to_owned()),
         ]
     );
 }
@@ -264,9 +270,9 @@ fn clocks_and_quotas_have_their_thresholds() {
         found(&snapshot, &seen)
     };
     assert_eq!((clock(60), clock(-60)), (vec![], vec![]));
-    assert_eq!(clock(61), one(Standing::Warning, "clock/h"));
-    assert_eq!(clock(-300), one(Standing::Warning, "clock/h"));
-    assert_eq!(clock(-301), one(Standing::Failed, "clock/h"));
+    assert_eq!(clock(61), one(CheckStatus::Warning, "clock/h"));
+    assert_eq!(clock(-300), one(CheckStatus::Warning, "clock/h"));
+    assert_eq!(clock(-301), one(CheckStatus::Failed, "clock/h"));
     let quota = |remaining: u64| {
         let (snapshot, mut seen) = world();
         seen.requests = Observed::read(
@@ -280,8 +286,8 @@ fn clocks_and_quotas_have_their_thresholds() {
         found(&snapshot, &seen)
     };
     assert_eq!(quota(500), []);
-    assert_eq!(quota(499), one(Standing::Warning, "github-quota"));
-    assert_eq!(quota(0), one(Standing::Failed, "github-quota"));
+    assert_eq!(quota(499), one(CheckStatus::Warning, "github-quota"));
+    assert_eq!(quota(0), one(CheckStatus::Failed, "github-quota"));
 }
 
 #[test]
@@ -299,7 +305,7 @@ fn this_machine_and_what_was_left_behind() {
         Reach {
             service: "github".into(),
             host: "h".into(),
-            answer: Some(Err(Problem::new(Kind::Network, "no answer"))),
+            answer: Some(Err(Problem::new(ProblemKind::Network, "no answer"))),
         },
         Reach {
             service: "charmhub".into(),
@@ -311,11 +317,11 @@ fn this_machine_and_what_was_left_behind() {
     assert_eq!(
         found(&snapshot, &seen),
         [
-            (Standing::Failed, "state-folder".to_owned()),
-            (Standing::Warning, "keyring".to_owned()),
-            (Standing::Warning, "open-run/R7".to_owned()),
-            (Standing::Failed, "reach/github".to_owned()),
-            (Standing::Warning, "session/lost".to_owned()),
+            (CheckStatus::Failed, "state-folder".to_owned()),
+            (CheckStatus::Warning, "keyring".to_owned()),
+            (CheckStatus::Warning, "open-run/R7".to_owned()),
+            (CheckStatus::Failed, "reach/github".to_owned()),
+            (CheckStatus::Warning, "session/lost".to_owned()),
         ]
     );
 }
@@ -329,7 +335,7 @@ fn a_login_is_fine_refused_or_unproven() {
         source: source.into(),
         answer: Some(answer),
     };
-    let refused = || Problem::new(Kind::Credentials, "not accepted").hint("another hint");
+    let refused = || Problem::new(ProblemKind::Credentials, "not accepted").hint("another hint");
     seen.logins = vec![
         proof("quay.io", "config.json", Ok(vec!["read:packages".into()])),
         proof("ghcr.io", "CR_PAT", Err(refused())),
@@ -337,15 +343,15 @@ fn a_login_is_fine_refused_or_unproven() {
         proof(
             "r.example",
             "config.json",
-            Err(Problem::new(Kind::Network, "no answer")),
+            Err(Problem::new(ProblemKind::Network, "no answer")),
         ),
     ];
     assert_eq!(
         found(&snapshot, &seen),
         [
-            (Standing::Failed, "registry-login/ghcr.io".to_owned()),
-            (Standing::Failed, "registry-login/docker.io".to_owned()),
-            (Standing::Warning, "registry-login/r.example".to_owned()),
+            (CheckStatus::Failed, "registry-login/ghcr.io".to_owned()),
+            (CheckStatus::Failed, "registry-login/docker.io".to_owned()),
+            (CheckStatus::Warning, "registry-login/r.example".to_owned()),
         ]
     );
     let all = checks(&workspace(), &snapshot, &seen, now());
@@ -370,11 +376,11 @@ fn a_login_is_fine_refused_or_unproven() {
         found(&snapshot, &seen)[..2],
         [
             (
-                Standing::Failed,
+                CheckStatus::Failed,
                 "registry-login/docker.io from CR_PAT".to_owned()
             ),
             (
-                Standing::Failed,
+                CheckStatus::Failed,
                 "registry-login/docker.io from config.json".to_owned()
             ),
         ]
@@ -416,7 +422,7 @@ fn offline_the_same_facts_have_the_same_standing_and_tell_their_age() {
         .iter()
         .filter(|check| !online.iter().any(|other| other.name == check.name))
     {
-        assert_eq!(check.standing, Standing::Warning);
+        assert_eq!(check.standing, CheckStatus::Warning);
         assert_eq!(check.text.as_str(), "not checked: offline");
     }
 }
@@ -441,7 +447,7 @@ fn what_cannot_be_told_offline_is_not_asked() {
     }];
     for check in checks(&workspace(), &Snapshot::default(), &seen, now()) {
         let here = ["state-folder", "keyring", "journal", "open-runs"].contains(&check.name.as_str());
-        assert_eq!(check.standing == Standing::Ok, here, "{check:?}");
+        assert_eq!(check.standing == CheckStatus::Ok, here, "{check:?}");
         assert_eq!(check.text.as_str() == "not checked: offline", !here, "{check:?}");
         assert_eq!(check.text.as_str().contains("(just now)"), here, "{check:?}");
     }
@@ -454,11 +460,11 @@ fn what_cannot_be_told_offline_is_not_asked() {
     secrets.remove(&"CHARMCRAFT_AUTH".parse().unwrap());
     let all = found(&snapshot, &seen);
     assert!(
-        all.iter().all(|(standing, _)| *standing == Standing::Warning),
+        all.iter().all(|(standing, _)| *standing == CheckStatus::Warning),
         "{all:?}"
     );
     assert!(
-        all.contains(&(Standing::Warning, format!("secret/{BUNDLE}:CHARMCRAFT_AUTH"))),
+        all.contains(&(CheckStatus::Warning, format!("secret/{BUNDLE}:CHARMCRAFT_AUTH"))),
         "{all:?}"
     );
 }

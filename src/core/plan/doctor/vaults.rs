@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::offline::not_asked;
-use super::{Check, Examination, Standing, Workflows};
+use super::{Check, CheckStatus, Examination, Workflows};
 use crate::config::Workspace;
 use crate::domain::credential::in_days;
 use crate::domain::{GitHubRepository, Lineage, SecretName, SecretTarget, Snapshot};
@@ -48,7 +48,7 @@ pub fn secrets(
         Some(seen) => match seen.need(&format!("the workflows of {repository}")) {
             Ok(workflows) => Some(workflows),
             Err(problem) => {
-                all.push(Check::problem(unknown, Standing::Warning, &problem));
+                all.push(Check::problem(unknown, CheckStatus::Warning, &problem));
                 None
             }
         },
@@ -91,7 +91,7 @@ pub fn workflows(
         (Some(states), None) => states,
         (_, Some(problem)) => {
             let name = format!("workflow-states/{repository}");
-            all.push(Check::problem(name, Standing::Warning, problem));
+            all.push(Check::problem(name, CheckStatus::Warning, problem));
             &[]
         }
         (None, None) => &[],
@@ -99,7 +99,7 @@ pub fn workflows(
     let add = |file: &str, finding: lint::Finding, all: &mut Vec<Check>| {
         all.push(Check::bad(
             format!("{}/{repository}/{file}", finding.fault.as_str()),
-            Standing::Warning,
+            CheckStatus::Warning,
             finding.text.as_str(),
             finding.remedy.as_str(),
         ));
@@ -151,7 +151,7 @@ fn repository_check(
     let facts = match seen.need(&format!("the secrets of {repository}")) {
         Ok(facts) => facts,
         Err(problem) => {
-            all.push(Check::problem(name, Standing::Failed, &problem));
+            all.push(Check::problem(name, CheckStatus::Failed, &problem));
             return false;
         }
     };
@@ -163,7 +163,7 @@ fn repository_check(
                 Barrier::Renamed(now) => format!("it was renamed to {now}"),
                 Barrier::NotWritable => "the GitHub token may not set its secrets".to_owned(),
             };
-            Check::bad(name, Standing::Failed, text, barrier.remedy())
+            Check::bad(name, CheckStatus::Failed, text, barrier.remedy())
         }
     });
     true
@@ -194,10 +194,10 @@ fn presence(
         // A secret that no workflow reads need not exist; its unused name is reported by another
         // check.
         (Lineage::Absent, Wanted::Dead) => return,
-        (Lineage::Absent, Wanted::Read) => Check::bad(name, Standing::Failed, "not set", rotate),
+        (Lineage::Absent, Wanted::Read) => Check::bad(name, CheckStatus::Failed, "not set", rotate),
         (Lineage::Absent, Wanted::NotTold) => Check::bad(
             name,
-            Standing::Warning,
+            CheckStatus::Warning,
             "not set; whether a workflow reads it is unknown",
             format!("check whether a workflow reads it (windlass doctor, online), then: {rotate}"),
         ),
@@ -207,7 +207,7 @@ fn presence(
         {
             Some(end) => Check::bad(
                 name,
-                Standing::Warning,
+                CheckStatus::Warning,
                 format!(
                     "holds the newest value set by windlass{location}; its token expires {}, {}",
                     end.format("%Y-%m-%d %H:%M UTC"),
@@ -219,25 +219,25 @@ fn presence(
         },
         (Lineage::Revoked, _) => Check::bad(
             name,
-            Standing::Failed,
+            CheckStatus::Failed,
             format!("its token was revoked{}{location}", day(status.revoked_at)),
             "windlass rotate",
         ),
         (Lineage::Expired, _) => Check::bad(
             name,
-            Standing::Failed,
+            CheckStatus::Failed,
             format!("its token expired{}{location}", day(status.expires_at)),
             "windlass rotate",
         ),
         (Lineage::Older, _) => Check::bad(
             name,
-            Standing::Warning,
+            CheckStatus::Warning,
             "holds an older value than other secrets of this credential",
             "windlass rotate",
         ),
         (Lineage::Foreign, _) => Check::bad(
             name,
-            Standing::Warning,
+            CheckStatus::Warning,
             format!("set by something else after windlass set it{location}"),
             "windlass rotate",
         ),
@@ -254,7 +254,7 @@ fn name_of(workspace: &Workspace, target: &SecretTarget, read: &BTreeMap<&Secret
         Some(files) => Check::ok(name, format!("read by {}", files.join(", "))),
         None => Check::bad(
             name,
-            Standing::Warning,
+            CheckStatus::Warning,
             format!("no workflow of {} reads {}", target.repository, target.secret),
             // A rotation sets the secrets of the workspace, so a deleted one would be created
             // again.
@@ -288,7 +288,7 @@ fn unmet(
         }
         all.push(Check::bad(
             format!("secret-name/{repository}:{secret}"),
-            Standing::Warning,
+            CheckStatus::Warning,
             format!(
                 "{} reads it, but {repository} has no such secret",
                 files.join(", ")
@@ -304,7 +304,7 @@ fn unmet(
 pub fn sessions(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, all: &mut Vec<Check>) {
     match &snapshot.sessions.problem {
         Some(problem) if snapshot.credential.value.is_some() => {
-            all.push(Check::problem("sessions", Standing::Warning, problem));
+            all.push(Check::problem("sessions", CheckStatus::Warning, problem));
         }
         _ => {}
     }
@@ -323,7 +323,7 @@ pub fn sessions(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, 
             }
             (_, Some(end)) => Check::bad(
                 name,
-                Standing::Warning,
+                CheckStatus::Warning,
                 format!(
                     "{holders} may hold the token of {token}, which expires {}, {}",
                     end.format("%Y-%m-%d %H:%M UTC"),
@@ -336,7 +336,7 @@ pub fn sessions(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, 
     for orphan in &snapshot.orphans {
         all.push(Check::bad(
             format!("session/{orphan}"),
-            Standing::Warning,
+            CheckStatus::Warning,
             "a windlass run created its token but was interrupted before storing it; the token is \
             lost but valid",
             format!("windlass revoke {orphan}"),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan;
 use crate::domain::bundle::{Author, BundleFacts};
-use crate::domain::{Kind, Observed, Outside, Problem, ReleaseName, Snapshot};
+use crate::domain::{Observed, Problem, ProblemKind, ReleaseName, SanitizedText, Snapshot};
 use crate::plan::publish::tests::{now, snapshot, workspace};
 use crate::plan::{HoldIntent, Op, Plan};
 
@@ -20,7 +20,7 @@ fn world(held: &[&str]) -> Snapshot {
         author: Author {
             name: "Ann".into(),
             email: "ann@example.org".into(),
-            from: Outside::new("git"),
+            from: SanitizedText::new("git"),
             remarks: Vec::new(),
         },
     };
@@ -62,7 +62,7 @@ fn what_is_so_already_is_nothing_to_do() {
 #[test]
 fn a_name_that_nobody_knows_is_refused_and_a_held_one_can_be_freed() {
     let problem = made(&world(&[]), "2025-01-72", true).unwrap_err();
-    assert_eq!(problem.kind, Kind::NotFound);
+    assert_eq!(problem.kind, ProblemKind::NotFound);
     assert!(
         !made(&world(&["2025-01-72"]), "2025-01-72", false)
             .unwrap()
@@ -82,13 +82,16 @@ fn without_a_bundle_or_the_right_to_write_the_remedy_is_named() {
         hold: true,
     };
     let problem = plan(&workspace, &world(&[]), &intent).unwrap_err();
-    assert_eq!(problem.kind, Kind::Config);
+    assert_eq!(problem.kind, ProblemKind::Config);
     assert!(!problem.hints.is_empty());
     let mut closed = world(&[]);
     closed.bundle.value.as_mut().unwrap().writable = Some(false);
     let problem = made(&closed, "2025-01-27", true).unwrap_err();
-    assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(problem.kind, ProblemKind::Credentials);
     let mut unseen = world(&[]);
-    unseen.holds = Observed::failed(Problem::new(Kind::Network, "no answer"));
-    assert_eq!(made(&unseen, "2025-01-27", true).unwrap_err().kind, Kind::Network);
+    unseen.holds = Observed::failed(Problem::new(ProblemKind::Network, "no answer"));
+    assert_eq!(
+        made(&unseen, "2025-01-27", true).unwrap_err().kind,
+        ProblemKind::Network
+    );
 }

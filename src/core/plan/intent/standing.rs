@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::channel::Risk;
-use crate::domain::{Channel, CharmName, GitHubRepository, Outside, ReleaseName, RunId, Track};
+use crate::domain::{Channel, CharmName, GitHubRepository, ReleaseName, RunId, SanitizedText, Track};
 
 /// Intent to promote a release to another risk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,7 +182,7 @@ impl WorkflowIntent {
 /// Quotes `text` so that a shell reads it as one word.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "=-_./:,@+".contains(c);
-    let text = Outside::capped(text, 500).to_string();
+    let text = SanitizedText::capped(text, 500).to_string();
     if !text.is_empty() && text.chars().all(plain) {
         text
     } else {

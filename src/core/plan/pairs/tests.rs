@@ -35,8 +35,8 @@ fn facts(revisions: &[(u64, &[&str])], rows: &[(&str, u64, u64)]) -> CharmFacts 
             .iter()
             .map(|(number, bases)| RevisionFacts {
                 revision: CharmRevision(*number),
-                version: Outside::new("x"),
-                status: Outside::new("released"),
+                version: SanitizedText::new("x"),
+                status: SanitizedText::new("released"),
                 created_at: now(),
                 bases: bases.iter().map(|on| base(on)).collect(),
                 sha3: None,
@@ -60,7 +60,7 @@ fn facts(revisions: &[(u64, &[&str])], rows: &[(&str, u64, u64)]) -> CharmFacts 
     }
 }
 
-fn made(facts: &CharmFacts, wanted: &[Wanted]) -> Result<(Vec<String>, Vec<Outside>), Problem> {
+fn made(facts: &CharmFacts, wanted: &[Wanted]) -> Result<(Vec<String>, Vec<SanitizedText>), Problem> {
     let mut warnings = Vec::new();
     let moves = moves(&charm(), facts, wanted, &mut warnings)?;
     let words = moves
@@ -83,7 +83,7 @@ fn a_revision_that_covers_the_row_of_another_goes_first() {
 fn two_pairs_that_overwrite_each_other_are_refused() {
     let facts = facts(&[(60, &["20.04", "22.04"])], &[]);
     let problem = made(&facts, &[wanted("20.04", 60, 1), wanted("22.04", 60, 2)]).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(
         problem
             .to_string()
@@ -99,7 +99,7 @@ fn a_row_that_is_so_already_is_not_overwritten_by_another() {
         &[("22.04", 70, 1)],
     );
     let problem = made(&facts, &[wanted("20.04", 60, 1), wanted("22.04", 70, 1)]).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(!problem.hints.is_empty());
 }
 
@@ -129,7 +129,7 @@ fn a_pair_that_the_store_no_longer_has_is_refused() {
     let mut facts = facts(&[(60, &["20.04"])], &[]);
     assert_eq!(
         made(&facts, &[wanted("20.04", 61, 1)]).unwrap_err().kind,
-        Kind::NotFound
+        ProblemKind::NotFound
     );
     let listed = ResourceFacts {
         revision: ResourceRevision(1),
@@ -142,12 +142,12 @@ fn a_pair_that_the_store_no_longer_has_is_refused() {
     assert!(made(&facts, &[wanted("20.04", 60, 1)]).is_ok());
     assert_eq!(
         made(&facts, &[wanted("20.04", 60, 2)]).unwrap_err().kind,
-        Kind::NotFound
+        ProblemKind::NotFound
     );
-    facts.revisions[0].status = Outside::new("rejected");
+    facts.revisions[0].status = SanitizedText::new("rejected");
     assert_eq!(
         made(&facts, &[wanted("20.04", 60, 1)]).unwrap_err().kind,
-        Kind::Refused
+        ProblemKind::Refused
     );
 }
 
@@ -157,7 +157,7 @@ fn a_resource_that_cannot_be_taken_away_is_told() {
     facts.declared.push(DeclaredResource {
         charm_revision: CharmRevision(60),
         name: "image".parse().unwrap(),
-        kind: Outside::new("oci-image"),
+        kind: SanitizedText::new("oci-image"),
         optional: true,
     });
     let bare = Wanted {

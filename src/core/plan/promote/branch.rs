@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use super::All;
 use crate::config::Workspace;
 use crate::config::workspace::BundleMode;
-use crate::domain::{Channel, CharmName, Kind, Outside, Problem, Release, Remedy, Risk, Snapshot, Track};
+use crate::domain::{
+    Channel, CharmName, Problem, ProblemKind, Release, Remedy, Risk, SanitizedText, Snapshot, Track,
+};
 use crate::plan::bundle::file::{self, NAME};
 use crate::plan::publish::marker::{self, Content, Marked, Scene};
-use crate::plan::publish::{Part, preflight};
+use crate::plan::publish::{CharmPlan, preflight};
 
 /// Hint for a bundle that blocks the promotion.
 const WAY_OUT: &str = "mode = \"off\" under [bundle] in the workspace file promotes only the \
@@ -31,8 +33,8 @@ pub fn plan(
     release: &Release,
     to: &Channel,
     all: &All<'_>,
-    parts: &[Part],
-    warnings: &mut Vec<Outside>,
+    parts: &[CharmPlan],
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<Marked, Problem> {
     let mut marked = Marked::default();
     let (Some(bundle), Some(branch)) = (&workspace.bundle, name(workspace, release.name.as_str(), to.risk))
@@ -76,7 +78,7 @@ pub fn plan(
             Some(content)
         }
         Err(problem) if there.is_some() => {
-            warnings.push(Outside::new(problem.to_string()));
+            warnings.push(SanitizedText::new(problem.to_string()));
             None
         }
         Err(problem) => {
@@ -108,8 +110,8 @@ fn wishes(
     text: &str,
     to: &Channel,
     all: &All<'_>,
-    parts: &[Part],
-) -> Result<(Wishes, Vec<Outside>), Problem> {
+    parts: &[CharmPlan],
+) -> Result<(Wishes, Vec<SanitizedText>), Problem> {
     let latest = Channel::new(Track::latest(), to.risk);
     let (mut wishes, mut told) = (Wishes::new(), Vec::new());
     let applications = file::applications(text)?;
@@ -123,20 +125,20 @@ fn wishes(
                     part.charm.name == charm.name && part.moves.iter().any(|one| &one.channel == channel)
                 })
         };
-        let name = Outside::capped(&application.name, 80);
+        let name = SanitizedText::capped(&application.name, 80);
         if opened(to) {
             wishes.insert(charm.name.clone(), to.clone());
         } else if opened(&latest) {
             wishes.insert(charm.name.clone(), latest.clone());
-            told.push(Outside::new(format!(
+            told.push(SanitizedText::new(format!(
                 "{NAME}: {name} goes to {latest}, because {to} of {} is closed",
                 charm.name
             )));
         } else {
             let stays = application.channel.as_deref().unwrap_or("its current channel");
-            told.push(Outside::new(format!(
+            told.push(SanitizedText::new(format!(
                 "{NAME}: {name} stays on {}, because both {to} and {latest} of {} are closed",
-                Outside::capped(stays, 80),
+                SanitizedText::capped(stays, 80),
                 charm.name
             )));
         }
@@ -145,7 +147,7 @@ fn wishes(
     for charm in workspace.fed_charms() {
         if !applications.iter().any(|one| one.charm == charm.name) {
             return Err(Problem::new(
-                Kind::Invalid,
+                ProblemKind::Invalid,
                 format!("{NAME} has no application with the charm {}", charm.name),
             )
             .hint(format!("add one with 'charm: {}' and a channel", charm.name)));

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use crate::domain::bundle::{Author, BundleFacts, FileBytes, MarkerBranch};
 use crate::domain::charm::{Attached, ChannelRow, CharmFacts, ImageBehind};
 use crate::domain::{
-    Base, CharmName, CharmRevision, Hint, Kind, ManifestDigest, Observed, Outside, Problem, ResourceRevision,
-    Risk, Snapshot,
+    Base, CharmName, CharmRevision, Hint, ManifestDigest, Observed, Problem, ProblemKind, ResourceRevision,
+    Risk, SanitizedText, Snapshot,
 };
 use crate::plan::publish::tests::{ENGINE, base, charm, digest, facts, now, snapshot, workspace};
 use crate::plan::{AttachFrom, Op, Plan, PromoteIntent, PromoteTrackIntent, State};
@@ -68,7 +68,7 @@ fn repository(text: &str) -> BundleFacts {
         author: Author {
             name: "Ann Example".into(),
             email: "ann@example.com".into(),
-            from: Outside::new("git"),
+            from: SanitizedText::new("git"),
             remarks: Vec::new(),
         },
     }
@@ -114,7 +114,7 @@ fn moves(plan: &Plan) -> Vec<String> {
         .collect()
 }
 
-fn says(texts: &[Outside], part: &str) -> bool {
+fn says(texts: &[SanitizedText], part: &str) -> bool {
     texts.iter().any(|text| text.as_str().contains(part))
 }
 
@@ -183,10 +183,10 @@ fn a_charm_named_by_hand_goes_to_the_same_track_of_its_channel() {
 #[test]
 fn what_is_named_by_hand_must_make_sense() {
     for (name, channel, kind) in [
-        ("no-such-charm", "latest/edge", Kind::Usage),
-        (DB, "latest/stable", Kind::Refused),
-        (DB, "latest/beta", Kind::Refused),
-        (ENGINE, "latest/edge", Kind::Usage),
+        ("no-such-charm", "latest/edge", ProblemKind::Usage),
+        (DB, "latest/stable", ProblemKind::Refused),
+        (DB, "latest/beta", ProblemKind::Refused),
+        (ENGINE, "latest/edge", ProblemKind::Usage),
     ] {
         let mut intent = intent("2024-12-01", "stable");
         intent.with.insert(charm(name), channel.parse().unwrap());
@@ -201,7 +201,7 @@ fn a_charm_is_not_promoted_from_a_more_stable_channel() {
     let mut intent = intent("2024-12-01", "beta");
     intent.with.insert(charm(DB), "latest/stable".parse().unwrap());
     let problem = made(&world(), &intent).unwrap_err();
-    assert_eq!(problem.kind, Kind::Usage);
+    assert_eq!(problem.kind, ProblemKind::Usage);
     assert!(
         problem
             .summary
@@ -230,7 +230,7 @@ fn copied(snapshot: &mut Snapshot, from: &str, to: &str, change: impl Fn(&mut Ch
 fn skipped<'p>(plan: &'p Plan, kind: &str, charm: &str) -> Option<&'p str> {
     let mut steps = plan.steps.iter().filter(|step| step.kind == kind);
     let step = steps.find(|step| step.op.charm().is_some_and(|name| name.as_str() == charm));
-    step.unwrap().skip_reason.as_ref().map(Outside::as_str)
+    step.unwrap().skip_reason.as_ref().map(SanitizedText::as_str)
 }
 
 #[test]
@@ -285,13 +285,13 @@ fn the_same_image_in_another_resource_revision_is_there_already() {
 #[test]
 fn edge_is_no_place_to_promote_to() {
     let problem = made(&world(), &intent("2024-12-01", "edge")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Usage);
+    assert_eq!(problem.kind, ProblemKind::Usage);
 }
 
 #[test]
 fn a_release_that_nobody_published_is_refused_with_the_command() {
     let problem = made(&world(), &intent("2025-01-27", "stable")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(
         problem
             .hints
@@ -300,7 +300,7 @@ fn a_release_that_nobody_published_is_refused_with_the_command() {
         "{problem:?}"
     );
     let problem = made(&world(), &intent("2025-01-28", "stable")).unwrap_err();
-    assert_eq!(problem.kind, Kind::NotFound);
+    assert_eq!(problem.kind, ProblemKind::NotFound);
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn a_track_that_runs_another_release_is_refused_and_that_one_is_named() {
         revision: Some(ResourceRevision(8)),
     }];
     let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.to_string().contains("2024-12-20"), "{problem}");
     assert!(
         problem.hints[0]
@@ -346,25 +346,25 @@ fn an_image_that_could_not_be_looked_at_proves_nothing() {
     let mut snapshot = world();
     snapshot.behind.clear();
     let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.to_string().contains("could not be read"), "{problem}");
 
     let mut snapshot = world();
     let reference = "docker.io/finos/legend-engine-server:e1".to_owned();
-    let gone = Problem::new(Kind::Network, "no answer");
+    let gone = Problem::new(ProblemKind::Network, "no answer");
     snapshot.images.insert(reference, Observed::failed(gone));
     let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Network);
+    assert_eq!(problem.kind, ProblemKind::Network);
 }
 
 #[test]
 fn a_revision_that_the_store_does_not_release_is_refused() {
     let mut snapshot = world();
     for revision in &mut facts(&mut snapshot, ENGINE).revisions {
-        revision.status = Outside::new("rejected");
+        revision.status = SanitizedText::new("rejected");
     }
     let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.to_string().contains("rejected"), "{problem}");
 }
 
@@ -375,7 +375,7 @@ fn a_release_that_is_not_whole_on_its_track_is_not_promoted() {
         .rows
         .retain(|row| row.channel.to_string() != "2024-12/edge");
     let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.to_string().contains(ENGINE), "{problem}");
     assert!(problem.hints[0].as_str().contains("windlass publish 2024-12-01"));
 }
@@ -404,7 +404,7 @@ fn latest_does_not_walk_back_in_time() {
     let mut intent = intent("2024-12-01", "stable");
     intent.with.insert(charm(ENGINE), "latest/edge".parse().unwrap());
     let problem = made(&snapshot, &intent).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.to_string().contains("2025-01-27"), "{problem}");
     intent.to = Risk::Candidate;
     assert!(made(&snapshot, &intent).is_ok(), "candidate is closed");
@@ -569,14 +569,14 @@ fn what_stands_in_the_way_of_the_bundle_is_told_before_anything_is_done() {
     let mut snapshot = world();
     snapshot.bundle.value.as_mut().unwrap().writable = Some(false);
     let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(problem.kind, ProblemKind::Credentials);
     let hints: Vec<&str> = problem.hints.iter().map(Hint::as_str).collect();
     assert!(hints.iter().all(|hint| !hint.contains("--without")), "{hints:?}");
 
     let without = yaml("latest/edge").replace(ENGINE, "another-charm");
     snapshot.bundle = Observed::read(repository(&without), now());
     let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.to_string().contains(ENGINE), "{problem}");
 }
 

@@ -6,9 +6,9 @@
 use super::{Chosen, all_charms, newer_there, served_until_now};
 use crate::config::Workspace;
 use crate::domain::charm::CharmFacts;
-use crate::domain::{Channel, CharmName, Kind, Outside, Problem, Risk, Snapshot, Track};
+use crate::domain::{Channel, CharmName, Problem, ProblemKind, Risk, SanitizedText, Snapshot, Track};
 use crate::plan::pairs::{self, Wanted};
-use crate::plan::publish::{self, Part, channels, preflight};
+use crate::plan::publish::{self, CharmPlan, channels, preflight};
 use crate::plan::{Intent, Plan, PromoteTrackIntent};
 
 /// Plans `intent`.
@@ -21,7 +21,7 @@ pub fn plan(
     super::not_to_edge(*to)?;
     let mut warnings = Vec::new();
     let mut hops: Vec<Chosen<'_>> = Vec::new();
-    let mut parts: Vec<Part<'_>> = Vec::new();
+    let mut parts: Vec<CharmPlan<'_>> = Vec::new();
     for (charm, facts) in all_charms(workspace, snapshot)? {
         let own: Vec<Chosen<'_>> = steps(facts, track, *to)
             .into_iter()
@@ -37,7 +37,7 @@ pub fn plan(
                 "{} is left out, because nothing on {track} below {to} is open",
                 charm.name
             );
-            warnings.push(Outside::new(text));
+            warnings.push(SanitizedText::new(text));
             continue;
         }
         for hop in &own {
@@ -49,7 +49,7 @@ pub fn plan(
             }
         }
         let wanted: Vec<Wanted> = own.iter().flat_map(|hop| hop.wanted(snapshot)).collect();
-        parts.push(Part {
+        parts.push(CharmPlan {
             charm,
             facts,
             images: Vec::new(),
@@ -59,7 +59,7 @@ pub fn plan(
     }
     if parts.is_empty() {
         return Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!("track {track} cannot be promoted: no channel below {to} is open"),
         )
         .hint("list the open channels: windlass channels"));
@@ -81,7 +81,7 @@ pub fn plan(
     plan.assumptions = publish::assumptions(&parts);
     warnings.extend(served_until_now(&hops));
     if let Some(bundle) = &workspace.bundle {
-        warnings.push(Outside::new(format!(
+        warnings.push(SanitizedText::new(format!(
             "{} is unchanged; its channels change when a release is promoted",
             bundle.name
         )));

@@ -3,19 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use super::Part;
+use super::CharmPlan;
 use super::images::ChosenImage;
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::{ChannelRow, CharmFacts, RevisionFacts};
 use crate::domain::{
-    Base, Channel, CharmRevision, Kind, Outside, Problem, ReleaseName, Remedy, ResourceName, Risk, Snapshot,
-    Track,
+    Base, Channel, CharmRevision, Problem, ProblemKind, ReleaseName, Remedy, ResourceName, Risk,
+    SanitizedText, Snapshot, Track,
 };
 use crate::plan::evidence;
 use crate::plan::{
-    Attach, AttachFrom, Move, Op, PlannedResource, PlannedRow, PublishIntent, Serving, State, Step, StepId,
-    Undo,
+    AttachFrom, ChannelUpdate, Op, PlannedResource, PlannedRow, PublishIntent, ResourceAttachment, Serving,
+    State, Step, StepId, Undo,
 };
 
 /// Returns the channels that `intent` publishes to.
@@ -26,7 +26,7 @@ pub fn targets(workspace: &Workspace, intent: &PublishIntent) -> Result<Vec<Chan
     }
     if channels.is_empty() {
         return Err(Problem::new(
-            Kind::Config,
+            ProblemKind::Config,
             format!("workspace {} has no channels to publish to", workspace.name),
         )
         .hint("add channels under [publish] in the workspace file"));
@@ -42,8 +42,8 @@ pub fn moves(
     facts: &CharmFacts,
     images: &[ChosenImage],
     channels: &[Channel],
-    warnings: &mut Vec<Outside>,
-) -> Result<Vec<Move>, Problem> {
+    warnings: &mut Vec<SanitizedText>,
+) -> Result<Vec<ChannelUpdate>, Problem> {
     let mut chosen = revisions(intent, charm, facts, warnings)?;
     opened_too(charm, &mut chosen, warnings);
     chosen.sort_by_key(|(base, revision)| (revision.revision, base.clone()));
@@ -52,7 +52,7 @@ pub fn moves(
         for (base, revision) in &chosen {
             let row = facts.row(channel, base.as_ref());
             let resources = resources(charm, facts, images, revision.revision, row, base.as_ref());
-            moves.push(Move {
+            moves.push(ChannelUpdate {
                 channel: channel.clone(),
                 base: base.clone(),
                 revision: revision.revision,
@@ -70,7 +70,11 @@ fn latest_edge() -> Channel {
 
 /// Adds bases that were not requested: the store releases a revision to every base that it is built
 /// for, so they belong in the preview. If two revisions cover such a base, the newer one stays.
-fn opened_too(charm: &Charm, chosen: &mut Vec<(Option<Base>, &RevisionFacts)>, warnings: &mut Vec<Outside>) {
+fn opened_too(
+    charm: &Charm,
+    chosen: &mut Vec<(Option<Base>, &RevisionFacts)>,
+    warnings: &mut Vec<SanitizedText>,
+) {
     let mut more: BTreeMap<Base, &RevisionFacts> = BTreeMap::new();
     for (_, revision) in chosen.iter() {
         for base in revision.bases.iter().filter(|base| base.architecture != "all") {
@@ -84,7 +88,7 @@ fn opened_too(charm: &Charm, chosen: &mut Vec<(Option<Base>, &RevisionFacts)>, w
         }
     }
     for (base, revision) in more {
-        warnings.push(Outside::new(format!(
+        warnings.push(SanitizedText::new(format!(
             "{}: revision {} is built for {base} too, which opens on {}",
             charm.name,
             revision.revision.0,
@@ -99,7 +103,7 @@ fn revisions<'a>(
     intent: &PublishIntent,
     charm: &Charm,
     facts: &'a CharmFacts,
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<Vec<(Option<Base>, &'a RevisionFacts)>, Problem> {
     let edge = latest_edge();
     let open: BTreeMap<Option<Base>, CharmRevision> = facts
@@ -122,7 +126,7 @@ fn revisions<'a>(
         && open.keys().any(Option::is_some)
     {
         return Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!(
                 "revision {} of {} is built for no base that {edge} serves",
                 revision.revision.0, charm.name
@@ -158,7 +162,7 @@ fn revisions<'a>(
             let place = base
                 .as_ref()
                 .map_or_else(String::new, |base| format!(" for {base}"));
-            warnings.push(Outside::new(format!(
+            warnings.push(SanitizedText::new(format!(
                 "{}: releases revision {}{place}, but {edge} runs {}; --keep-revision keeps it",
                 charm.name, revision.revision.0, running.0
             )));
@@ -196,7 +200,7 @@ fn first_release<'a>(
 fn no_revision(charm: &Charm, base: Option<&Base>) -> Problem {
     let place = base.map_or_else(String::new, |base| format!(" for {base}"));
     Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!("{} has no revision that can be released{place}", charm.name),
     )
     .remedy(
@@ -213,7 +217,7 @@ pub fn releasable<'a>(
 ) -> Result<&'a RevisionFacts, Problem> {
     let revision = facts.revision(number).ok_or_else(|| {
         Problem::new(
-            Kind::NotFound,
+            ProblemKind::NotFound,
             format!("{} has no revision {}", charm.name, number.0),
         )
         .hint("list the revisions: windlass charms")
@@ -221,7 +225,7 @@ pub fn releasable<'a>(
     match revision.refusal() {
         None => Ok(revision),
         Some(refusal) => Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!("revision {} of {} is {refusal}", number.0, charm.name),
         )
         .hint("only approved or released revisions can be released")),
@@ -237,7 +241,7 @@ fn resources(
     revision: CharmRevision,
     row: Option<&ChannelRow>,
     base: Option<&Base>,
-) -> Vec<Attach> {
+) -> Vec<ResourceAttachment> {
     let edge = latest_edge();
     let fallback = facts.row(&edge, base);
     let mut names: Vec<&ResourceName> = facts
@@ -253,7 +257,7 @@ fn resources(
         .into_iter()
         .filter_map(|name| {
             if let Some(image) = images.iter().find(|image| image.resource == name) {
-                return Some(Attach {
+                return Some(ResourceAttachment {
                     name: name.clone(),
                     from: image.attach(charm),
                 });
@@ -262,7 +266,7 @@ fn resources(
                 .into_iter()
                 .flatten()
                 .find_map(|row| row.resource(name))?;
-            Some(Attach {
+            Some(ResourceAttachment {
                 name: name.clone(),
                 from: AttachFrom::Revision(kept),
             })
@@ -275,7 +279,7 @@ pub fn release_id(charm: &Charm) -> StepId {
     StepId(format!("release/{}", charm.name))
 }
 
-fn serves(target: &Move, row: Option<&ChannelRow>) -> bool {
+fn serves(target: &ChannelUpdate, row: Option<&ChannelRow>) -> bool {
     row.is_some_and(|row| {
         row.revision == target.revision
             && target.resources.iter().all(|attach| match &attach.from {
@@ -286,7 +290,7 @@ fn serves(target: &Move, row: Option<&ChannelRow>) -> bool {
 }
 
 /// Returns the step that releases everything of a charm in one request.
-pub fn release_step(workspace: &Workspace, snapshot: &Snapshot, part: &Part) -> Step {
+pub fn release_step(workspace: &Workspace, snapshot: &Snapshot, part: &CharmPlan) -> Step {
     let done = part
         .moves
         .iter()
@@ -308,11 +312,11 @@ pub fn release_step(workspace: &Workspace, snapshot: &Snapshot, part: &Part) -> 
     Step {
         id: release_id(part.charm),
         kind: op.kind().to_owned(),
-        target: Outside::new(part.charm.name.as_str()),
+        target: SanitizedText::new(part.charm.name.as_str()),
         before: State::Rows(before),
         after: State::Rows(after),
         bytes: None,
-        skip_reason: done.then(|| Outside::new("every channel already runs this")),
+        skip_reason: done.then(|| SanitizedText::new("every channel already runs this")),
         undo: release_undo(part),
         optional: false,
         op,
@@ -321,7 +325,7 @@ pub fn release_step(workspace: &Workspace, snapshot: &Snapshot, part: &Part) -> 
 
 /// Returns how a release is undone. A base that it opens beside an open base of the same channel stays
 /// open: the store closes a channel for all bases at once.
-fn release_undo(part: &Part) -> Undo {
+fn release_undo(part: &CharmPlan) -> Undo {
     let stays: Vec<String> = part
         .moves
         .iter()
@@ -340,7 +344,7 @@ fn release_undo(part: &Part) -> Undo {
 }
 
 /// Returns the step that checks that the public API serves it.
-pub fn verify_step(snapshot: &Snapshot, part: &Part) -> Step {
+pub fn verify_step(snapshot: &Snapshot, part: &CharmPlan) -> Step {
     let served = snapshot
         .served
         .get(&part.charm.name)
@@ -361,18 +365,18 @@ pub fn verify_step(snapshot: &Snapshot, part: &Part) -> Step {
     Step {
         id: StepId(format!("verify/{}", part.charm.name)),
         kind: op.kind().to_owned(),
-        target: Outside::new(part.charm.name.as_str()),
+        target: SanitizedText::new(part.charm.name.as_str()),
         before: State::Nothing(()),
         after: State::text("Charmhub serves the new revisions"),
         bytes: None,
-        skip_reason: done.then(|| Outside::new("Charmhub already serves this")),
+        skip_reason: done.then(|| SanitizedText::new("Charmhub already serves this")),
         undo: Undo::needless("it only reads"),
         optional: false,
         op,
     }
 }
 
-fn key_of<'a>(part: &'a Part, resource: &ResourceName) -> Option<&'a str> {
+fn key_of<'a>(part: &'a CharmPlan, resource: &ResourceName) -> Option<&'a str> {
     part.charm
         .fed()
         .find(|(name, _)| *name == resource)
@@ -397,7 +401,12 @@ pub fn name_first(steps: &mut [Step], release: &ReleaseName) {
 }
 
 /// Returns what a row serves now, with the images and releases of its resources.
-pub fn row_before(workspace: &Workspace, snapshot: &Snapshot, part: &Part, target: &Move) -> PlannedRow {
+pub fn row_before(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    part: &CharmPlan,
+    target: &ChannelUpdate,
+) -> PlannedRow {
     let row = part.facts.row(&target.channel, target.base.as_ref());
     let resources = row
         .into_iter()
@@ -431,7 +440,12 @@ pub fn row_before(workspace: &Workspace, snapshot: &Snapshot, part: &Part, targe
     }
 }
 
-fn row_after(workspace: &Workspace, snapshot: &Snapshot, part: &Part, target: &Move) -> PlannedRow {
+fn row_after(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    part: &CharmPlan,
+    target: &ChannelUpdate,
+) -> PlannedRow {
     let resources = target
         .resources
         .iter()
@@ -458,7 +472,7 @@ fn row_after(workspace: &Workspace, snapshot: &Snapshot, part: &Part, target: &M
                     .and_then(crate::domain::charm::ImageBehind::config_digest)
                     .or_else(|| image.and_then(|i| i.resolved.config_digest())),
                 tag: match image {
-                    Some(image) => Some(Outside::new(image.target.to_string())),
+                    Some(image) => Some(SanitizedText::new(image.target.to_string())),
                     None => tag_named(snapshot, &release, key),
                 },
                 release,
@@ -482,7 +496,7 @@ fn releases_naming(workspace: &Workspace, snapshot: &Snapshot, image: &ChosenIma
     evidence::releases_of(workspace, snapshot, image.key, &behind)
 }
 
-fn tag_named(snapshot: &Snapshot, releases: &[ReleaseName], key: Option<&str>) -> Option<Outside> {
+fn tag_named(snapshot: &Snapshot, releases: &[ReleaseName], key: Option<&str>) -> Option<SanitizedText> {
     let release = snapshot.release(releases.first()?)?;
-    release.images.get(key?).map(Outside::new)
+    release.images.get(key?).map(SanitizedText::new)
 }

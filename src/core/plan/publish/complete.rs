@@ -1,11 +1,11 @@
 //! Checks whether every charm of the workspace with an image runs a release on its track after a
 //! plan. Only then is the release marked as published.
 
-use super::Part;
+use super::CharmPlan;
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::{ChannelRow, ImageBehind};
-use crate::domain::snapshot::Standing;
+use crate::domain::snapshot::SourceStatus;
 use crate::domain::{Channel, Release, Snapshot, Target};
 use crate::plan::evidence;
 
@@ -16,7 +16,7 @@ pub fn lacking(
     snapshot: &Snapshot,
     release: &Release,
     channel: &Channel,
-    parts: &[Part],
+    parts: &[CharmPlan],
 ) -> Vec<String> {
     let look = Look {
         workspace,
@@ -42,7 +42,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// Returns what is wrong with a charm of the plan after it, if anything.
-    fn after(&self, part: &Part) -> Option<String> {
+    fn after(&self, part: &CharmPlan) -> Option<String> {
         let name = &part.charm.name;
         let foreign = part
             .images
@@ -73,7 +73,7 @@ impl Look<'_> {
         let name = &charm.name;
         let seen = self.snapshot.charms.get(name);
         let Some(facts) = seen
-            .filter(|seen| seen.standing() == Standing::Known)
+            .filter(|seen| seen.standing() == SourceStatus::Known)
             .and_then(|seen| seen.value.as_ref())
         else {
             return Some(format!("the channels of {name} could not be read"));

@@ -6,8 +6,8 @@ use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::CharmFacts;
 use crate::domain::{
-    Kind, Origin, Outside, Problem, Release, Remedy, ResolvedImage, ResourceName, ResourceRevision, Snapshot,
-    Target,
+    Origin, Problem, ProblemKind, Release, Remedy, ResolvedImage, ResourceName, ResourceRevision,
+    SanitizedText, Snapshot, Target,
 };
 use crate::plan::evidence::is_held;
 use crate::plan::{AttachFrom, Op, PublishIntent, State, Step, StepId, Undo};
@@ -42,7 +42,7 @@ pub fn choose<'a>(
             (None, Some(tag)) => Target::Tag(tag.clone()),
             (None, None) => {
                 return Err(Problem::new(
-                    Kind::Invalid,
+                    ProblemKind::Invalid,
                     format!(
                         "release {} names no image {key}, which {} needs",
                         release.name, charm.name
@@ -64,9 +64,9 @@ pub fn choose<'a>(
         };
         let resolved = snapshot
             .image(&reference)
-            .ok_or_else(|| Problem::new(Kind::Internal, format!("{reference} was not read")))?;
+            .ok_or_else(|| Problem::new(ProblemKind::Internal, format!("{reference} was not read")))?;
         if let Some(problem) = &resolved.problem
-            && problem.kind == Kind::NotFound
+            && problem.kind == ProblemKind::NotFound
         {
             return Err(problem
                 .clone()
@@ -86,7 +86,7 @@ pub fn choose<'a>(
         let resolved = resolved.need(&format!("image {reference}"))?;
         if resolved.platforms.is_empty() {
             return Err(Problem::new(
-                Kind::Invalid,
+                ProblemKind::Invalid,
                 format!("{reference} contains no image that can run"),
             )
             .cause("its index lists no platform")
@@ -126,7 +126,7 @@ fn declared(charm: &Charm, facts: &CharmFacts, resource: &ResourceName) -> Resul
     known.sort();
     known.dedup();
     Err(Problem::new(
-        Kind::Config,
+        ProblemKind::Config,
         format!("no revision of {} declares resource {resource}", charm.name),
     )
     .hint(format!(
@@ -148,9 +148,9 @@ impl ChosenImage<'_> {
         StepId(format!("upload/{}/{}", charm.name, self.resource))
     }
 
-    fn already(&self) -> Option<Outside> {
+    fn already(&self) -> Option<SanitizedText> {
         self.existing.map(|revision| {
-            Outside::new(format!(
+            SanitizedText::new(format!(
                 "revision {} of {} already holds this image",
                 revision.0, self.resource
             ))
@@ -177,7 +177,7 @@ impl ChosenImage<'_> {
         Step {
             id: StepId(format!("copy/{}/{}", charm.name, self.resource)),
             kind: op.kind().to_owned(),
-            target: Outside::new(format!("{} {}", charm.name, self.resource)),
+            target: SanitizedText::new(format!("{} {}", charm.name, self.resource)),
             before: State::text(self.resolved.reference.to_string()),
             after: State::text(digest.to_string()),
             bytes: Some(bytes),
@@ -199,7 +199,7 @@ impl ChosenImage<'_> {
         Step {
             id: self.upload_id(charm),
             kind: op.kind().to_owned(),
-            target: Outside::new(format!("{} {}", charm.name, self.resource)),
+            target: SanitizedText::new(format!("{} {}", charm.name, self.resource)),
             before: State::Nothing(()),
             after: State::text(format!("a revision that holds {}", self.resolved.digest)),
             bytes: None,

@@ -6,18 +6,19 @@
 
 use std::collections::BTreeMap;
 
-use super::{Part, complete, preflight};
+use super::{CharmPlan, complete, preflight};
 use crate::config::Workspace;
 use crate::config::workspace::{Bundle, BundleMode};
 use crate::domain::bundle::{BundleFacts, FileBytes, MarkerBranch, PACKED};
 use crate::domain::charm::{CharmFacts, bundle_serves};
 use crate::domain::{
-    Channel, CharmName, GitHubRepository, Kind, Outside, Problem, Release, Remedy, Risk, Snapshot, Target,
+    Channel, CharmName, GitHubRepository, Problem, ProblemKind, Release, Remedy, Risk, SanitizedText,
+    Snapshot, Target,
 };
 use crate::plan::bundle as steps;
 use crate::plan::bundle::file::{self, Edited, NAME};
 use crate::plan::bundle::overlay::{self, Overlaid};
-use crate::plan::intent::Part as Left;
+use crate::plan::intent::SkipPart as Left;
 use crate::plan::{Assumption, PublishIntent, Step};
 
 /// The steps of branch, bundle and hold, by their position in the plan.
@@ -34,7 +35,7 @@ pub struct Marked {
     /// Their preconditions.
     pub assumptions: Vec<Assumption>,
     /// What is missing without these steps.
-    pub left_out: Vec<Outside>,
+    pub left_out: Vec<SanitizedText>,
 }
 
 /// The subject of these steps: a publish, or a promotion, which makes a branch and a bundle too.
@@ -42,7 +43,7 @@ pub(in crate::plan) struct Scene<'a> {
     pub(in crate::plan) workspace: &'a Workspace,
     pub(in crate::plan) snapshot: &'a Snapshot,
     pub(in crate::plan) release: &'a Release,
-    pub(in crate::plan) parts: &'a [Part<'a>],
+    pub(in crate::plan) parts: &'a [CharmPlan<'a>],
     pub(in crate::plan) bundle: &'a Bundle,
     pub(in crate::plan) repository: GitHubRepository,
     /// Name of the branch to create.
@@ -59,8 +60,8 @@ pub fn plan(
     snapshot: &Snapshot,
     intent: &PublishIntent,
     release: &Release,
-    parts: &[Part],
-    warnings: &mut Vec<Outside>,
+    parts: &[CharmPlan],
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<Marked, Problem> {
     let mut marked = Marked::default();
     let used = |bundle: &&Bundle| bundle.mode != BundleMode::Off;
@@ -92,7 +93,7 @@ pub fn plan(
         marked.leave(&scene.bundle_words(), "--without bundle");
     }
     let stays_held = held.then(|| {
-        Outside::new(format!(
+        SanitizedText::new(format!(
             "{} stays held, because a hold is removed only with the branch",
             release.name
         ))
@@ -137,13 +138,13 @@ pub fn plan(
             marked
                 .last
                 .insert(0, steps::lift_hold(&scene.repository, &release.name));
-            warnings.push(Outside::new(format!(
+            warnings.push(SanitizedText::new(format!(
                 "{} is held; publishing it by name removes the hold",
                 release.name
             )));
         }
         if let Some(problem) = &snapshot.holds.problem {
-            warnings.push(Outside::new(format!(
+            warnings.push(SanitizedText::new(format!(
                 "the hold of {} could not be read; if there is one, it stays: {problem}",
                 release.name
             )));
@@ -156,7 +157,7 @@ pub fn plan(
 
 impl Marked {
     fn leave(&mut self, what: &str, why: &str) {
-        self.left_out.push(Outside::new(format!("{what}: {why}")));
+        self.left_out.push(SanitizedText::new(format!("{what}: {why}")));
     }
 }
 
@@ -240,7 +241,7 @@ fn content(
     scene: &Scene,
     facts: &BundleFacts,
     there: Option<&MarkerBranch>,
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<Option<Content>, Problem> {
     let made = || -> Result<Content, Problem> {
         let wishes = scene.wishes();
@@ -264,7 +265,7 @@ fn content(
             Ok(Some(content))
         }
         Err(problem) if there.is_some() => {
-            warnings.push(Outside::new(format!("{place}: {problem}")));
+            warnings.push(SanitizedText::new(format!("{place}: {problem}")));
             Ok(None)
         }
         Err(problem) => Err(refusal(problem)
@@ -280,8 +281,8 @@ fn content(
 
 /// Turns a problem into a refusal, whatever its kind: it blocks planning.
 pub(in crate::plan) fn refusal(mut problem: Problem) -> Problem {
-    if problem.kind == Kind::Invalid {
-        problem.kind = Kind::Refused;
+    if problem.kind == ProblemKind::Invalid {
+        problem.kind = ProblemKind::Refused;
     }
     problem
 }
@@ -299,7 +300,7 @@ fn right_channels(scene: &Scene, there: &MarkerBranch, content: &Content) -> Res
         return Ok(());
     }
     let mut problem = Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!(
             "{} exists at {} and does not deploy this release",
             scene.branch_words(),
@@ -307,7 +308,7 @@ fn right_channels(scene: &Scene, there: &MarkerBranch, content: &Content) -> Res
         ),
     );
     for (line, now, wanted) in &edited.changed {
-        let now = Outside::capped(now, 80);
+        let now = SanitizedText::capped(now, 80);
         problem = problem.cause(format!("line {line} of its {NAME} is {now} instead of {wanted}"));
     }
     Err(problem
@@ -322,10 +323,10 @@ fn right_channels(scene: &Scene, there: &MarkerBranch, content: &Content) -> Res
 pub(in crate::plan) fn bundle_text(files: &BTreeMap<String, FileBytes>) -> Result<&str, Problem> {
     let bytes = files
         .get(NAME)
-        .ok_or_else(|| Problem::new(Kind::Invalid, format!("{NAME} not found")))?;
+        .ok_or_else(|| Problem::new(ProblemKind::Invalid, format!("{NAME} not found")))?;
     bytes
         .text()
-        .ok_or_else(|| Problem::new(Kind::Invalid, format!("{NAME} is not UTF-8 text")))
+        .ok_or_else(|| Problem::new(ProblemKind::Invalid, format!("{NAME} is not UTF-8 text")))
 }
 
 /// Adds commit and branch; they are skipped if the branch exists.
@@ -335,7 +336,7 @@ pub(in crate::plan) fn branch_steps(
     there: Option<&MarkerBranch>,
     content: Option<Content>,
     marked: &mut Marked,
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) {
     // The content is missing only if the branch exists: then nothing is written.
     let Some(content) = content else { return };
@@ -343,7 +344,7 @@ pub(in crate::plan) fn branch_steps(
         .into_iter()
         .chain(content.more.keys().cloned())
         .collect();
-    let skip = there.map(|there| Outside::new(format!("the branch exists at {}", there.tip.short())));
+    let skip = there.map(|there| SanitizedText::new(format!("the branch exists at {}", there.tip.short())));
     if let Some(there) = there {
         warnings.extend(differs(scene, there, &content));
     }
@@ -359,8 +360,8 @@ pub(in crate::plan) fn branch_steps(
     );
     if skip.is_none() {
         marked.assumptions.push(Assumption {
-            what: Outside::new(format!("{} {}", scene.repository, scene.bundle.base)),
-            value: Outside::new(facts.tip.as_str()),
+            what: SanitizedText::new(format!("{} {}", scene.repository, scene.bundle.base)),
+            value: SanitizedText::new(facts.tip.as_str()),
             step: Some(commit.id.clone()),
         });
     }
@@ -376,7 +377,7 @@ pub(in crate::plan) fn branch_steps(
 }
 
 /// Describes how the existing branch differs from one that would be created now.
-fn differs(scene: &Scene, there: &MarkerBranch, content: &Content) -> Option<Outside> {
+fn differs(scene: &Scene, there: &MarkerBranch, content: &Content) -> Option<SanitizedText> {
     let mut others = Vec::new();
     match bundle_text(&there.files) {
         Ok(text) if text == content.edited.text => {}
@@ -395,7 +396,7 @@ fn differs(scene: &Scene, there: &MarkerBranch, content: &Content) -> Option<Out
         }
     }
     (!others.is_empty()).then(|| {
-        Outside::new(format!(
+        SanitizedText::new(format!(
             "{} differs from the one this plan would create ({}); it is not changed",
             scene.branch_words(),
             others.join("; ")
@@ -417,7 +418,7 @@ pub(in crate::plan) fn bundle_steps(
         .snapshot
         .charms
         .get(name)
-        .ok_or_else(|| Problem::new(Kind::Internal, format!("{name} was not read")))?
+        .ok_or_else(|| Problem::new(ProblemKind::Internal, format!("{name} was not read")))?
         .need(&format!("bundle {name}"))
         .map_err(|problem| problem.remedy(&[Remedy::WithoutMarker], without))?;
     preflight::reaches_bundle(scene.snapshot, name)
@@ -457,7 +458,7 @@ pub(in crate::plan) fn bundle_steps(
     let mut upload = steps::upload(name, files, &store.revisions, scene.optional())?;
     let mut release = steps::release(name, &scene.channel, before, scene.optional());
     if let (Some(_), Some(before)) = (there, before) {
-        let skip = Outside::new(format!(
+        let skip = SanitizedText::new(format!(
             "the branch exists, and {} serves {before}",
             scene.channel
         ));
@@ -471,7 +472,7 @@ pub(in crate::plan) fn bundle_steps(
         })?;
         marked.assumptions.push(Assumption {
             what: release.target.clone(),
-            value: Outside::new(steps::serving(before)),
+            value: SanitizedText::new(steps::serving(before)),
             step: Some(release.id.clone()),
         });
     }

@@ -3,13 +3,15 @@
 
 use chrono::TimeDelta;
 
-use super::Part;
+use super::CharmPlan;
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::bundle::BundleFacts;
 use crate::domain::charm::{ChannelRow, CharmFacts};
 use crate::domain::credential::{CredentialFacts, days_in_short};
-use crate::domain::{CharmName, GitHubRepository, Kind, Outside, Problem, Release, Remedy, Snapshot, Track};
+use crate::domain::{
+    CharmName, GitHubRepository, Problem, ProblemKind, Release, Remedy, SanitizedText, Snapshot, Track,
+};
 use crate::plan::PublishIntent;
 use crate::plan::evidence;
 
@@ -22,14 +24,14 @@ const WARN_DAYS: i64 = 14;
 pub fn credential(
     snapshot: &Snapshot,
     charms: &[&CharmName],
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<(), Problem> {
     let facts = snapshot.credential.need("the Charmhub credential")?;
     if let Some(end) = facts.expires_at
         && end - snapshot.taken_at < LEAST_LIFE
     {
         return Err(Problem::new(
-            Kind::Credentials,
+            ProblemKind::Credentials,
             format!(
                 "the Charmhub credential from {} expires {}",
                 facts.source,
@@ -45,7 +47,7 @@ pub fn credential(
     ] {
         if !facts.permits(permission) {
             return Err(Problem::new(
-                Kind::Credentials,
+                ProblemKind::Credentials,
                 format!(
                     "the Charmhub credential from {} lacks the permission {permission}",
                     facts.source
@@ -61,7 +63,7 @@ pub fn credential(
         .days_left(snapshot.taken_at)
         .filter(|days| *days <= WARN_DAYS)
     {
-        warnings.push(Outside::new(format!(
+        warnings.push(SanitizedText::new(format!(
             "the Charmhub credential expires in {}; rotate it soon",
             days_in_short(days)
         )));
@@ -90,7 +92,7 @@ fn reaches(
         return Ok(());
     }
     Err(Problem::new(
-        Kind::Credentials,
+        ProblemKind::Credentials,
         format!(
             "the Charmhub credential from {} does not cover {name}",
             facts.source
@@ -108,7 +110,7 @@ pub fn repository<'a>(
 ) -> Result<&'a BundleFacts, Problem> {
     match &snapshot.bundle.problem {
         // GitHub returns "not found" for what a token may not read.
-        Some(problem) if matches!(problem.kind, Kind::NotFound | Kind::Credentials) => {
+        Some(problem) if matches!(problem.kind, ProblemKind::NotFound | ProblemKind::Credentials) => {
             let mut refused = lacks(repository, "the repository could not be read");
             refused.causes.push(problem.summary.clone());
             refused.causes.extend(problem.causes.clone());
@@ -133,7 +135,7 @@ pub fn may_write(
         ));
     }
     if let Some(problem) = &token.problem
-        && problem.kind == Kind::NotFound
+        && problem.kind == ProblemKind::NotFound
         && facts.writable.is_none()
     {
         return Err(lacks(repository, problem.summary.as_str()));
@@ -142,7 +144,7 @@ pub fn may_write(
     // no list of scopes.
     if let (Some(known), None) = (&token.value, &token.problem) {
         let classic = !known.scopes.is_empty() || known.is_classic();
-        let fits = |scope: &Outside| matches!(scope.as_str(), "repo" | "public_repo");
+        let fits = |scope: &SanitizedText| matches!(scope.as_str(), "repo" | "public_repo");
         if classic && !known.scopes.iter().any(fits) {
             let scopes: Vec<String> = known.scopes.iter().map(ToString::to_string).collect();
             let scopes = if scopes.is_empty() {
@@ -161,7 +163,7 @@ pub fn may_write(
 
 fn lacks(repository: &GitHubRepository, why: &str) -> Problem {
     Problem::new(
-        Kind::Credentials,
+        ProblemKind::Credentials,
         format!("the release branch needs a GitHub token that may write to {repository}"),
     )
     .cause(why)
@@ -170,7 +172,7 @@ fn lacks(repository: &GitHubRepository, why: &str) -> Problem {
 }
 
 /// Checks that the store's guardrails allow `track`.
-pub fn guardrail(part: &Part, track: &Track) -> Result<(), Problem> {
+pub fn guardrail(part: &CharmPlan, track: &Track) -> Result<(), Problem> {
     guardrail_of(&part.charm.name, part.facts, track)
 }
 
@@ -186,10 +188,10 @@ pub fn guardrail_of(name: &CharmName, facts: &CharmFacts, track: &Track) -> Resu
     let known: Vec<_> = facts
         .guardrails
         .iter()
-        .map(|p| Outside::capped(p, 60).to_string())
+        .map(|p| SanitizedText::capped(p, 60).to_string())
         .collect();
     let problem = Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!("{name} has no track {track}, and Charmhub does not allow creating it"),
     );
     let problem = if known.is_empty() {
@@ -206,8 +208,8 @@ pub fn downgrade(
     snapshot: &Snapshot,
     intent: &PublishIntent,
     release: &Release,
-    part: &Part,
-    warnings: &mut Vec<Outside>,
+    part: &CharmPlan,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<(), Problem> {
     // The first channel that would go back, and whether `latest` alone would.
     let mut refused: Option<(String, bool)> = None;
@@ -235,7 +237,7 @@ pub fn downgrade(
                 now.format("%Y-%m-%d")
             );
             if intent.allow_downgrade {
-                warnings.push(Outside::new(format!("downgrade: {text}")));
+                warnings.push(SanitizedText::new(format!("downgrade: {text}")));
                 continue;
             }
             let is_latest = target.channel.track == Track::latest();
@@ -246,7 +248,7 @@ pub fn downgrade(
     let Some((text, latest_alone)) = refused else {
         return Ok(());
     };
-    let mut problem = Problem::new(Kind::Refused, text);
+    let mut problem = Problem::new(ProblemKind::Refused, text);
     if latest_alone {
         problem = problem.remedy(
             &[Remedy::TrackOnly],
@@ -279,8 +281,13 @@ pub fn newest_running<'a>(
 }
 
 /// Adds the warnings about the release itself.
-pub fn oddities(workspace: &Workspace, snapshot: &Snapshot, release: &Release, warnings: &mut Vec<Outside>) {
+pub fn oddities(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    release: &Release,
+    warnings: &mut Vec<SanitizedText>,
+) {
     for warning in evidence::warnings(workspace, snapshot, release) {
-        warnings.push(Outside::new(format!("{}: {}", release.name, warning.text)));
+        warnings.push(SanitizedText::new(format!("{}: {}", release.name, warning.text)));
     }
 }

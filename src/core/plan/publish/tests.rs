@@ -17,8 +17,8 @@ use crate::domain::charm::{
 use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom};
 use crate::domain::image::{Platform, PlatformImage};
 use crate::domain::{
-    Base, CharmName, CharmRevision, ConfigDigest, Digest, Kind, ManifestDigest, Observed, Outside, Problem,
-    Reference, Release, ResolvedImage, ResourceRevision, Snapshot,
+    Base, CharmName, CharmRevision, ConfigDigest, Digest, ManifestDigest, Observed, Problem, ProblemKind,
+    Reference, Release, ResolvedImage, ResourceRevision, SanitizedText, Snapshot,
 };
 use crate::plan::{AttachFrom, Op, Plan, PublishIntent, State};
 
@@ -74,7 +74,7 @@ fn bundle_facts() -> BundleFacts {
         author: Author {
             name: "Ann Example".to_owned(),
             email: "ann@example.com".to_owned(),
-            from: Outside::new("git"),
+            from: SanitizedText::new("git"),
             remarks: Vec::new(),
         },
     }
@@ -149,8 +149,8 @@ fn image(reference: &str) -> ResolvedImage {
 fn revision(number: u64, status: &str, on: &str) -> RevisionFacts {
     RevisionFacts {
         revision: CharmRevision(number),
-        version: Outside::new(number.to_string()),
-        status: Outside::new(status),
+        version: SanitizedText::new(number.to_string()),
+        status: SanitizedText::new(status),
         created_at: now(),
         bases: vec![base(on)],
         sha3: None,
@@ -243,7 +243,7 @@ pub fn snapshot() -> Snapshot {
             .map(|r| DeclaredResource {
                 charm_revision: r.revision,
                 name: resource.parse().unwrap(),
-                kind: Outside::new("oci-image"),
+                kind: SanitizedText::new("oci-image"),
                 optional: false,
             })
             .collect();
@@ -442,7 +442,7 @@ fn a_base_that_a_revision_opens_too_is_previewed() {
     let Op::Release { moves, .. } = &step.op else {
         panic!("not a release")
     };
-    let arm = |m: &&crate::plan::Move| m.base.as_ref().is_some_and(|b| b.architecture == "arm64");
+    let arm = |m: &&crate::plan::ChannelUpdate| m.base.as_ref().is_some_and(|b| b.architecture == "arm64");
     assert_eq!(moves.iter().filter(arm).count(), 2);
     assert!(
         plan.warnings.iter().any(|w| w.as_str().contains("arm64")),
@@ -468,7 +468,7 @@ fn going_back_in_time_is_refused_unless_said() {
     }
     older.releases = Observed::read(list, now());
     let problem = plan(&workspace(), &older, &intent("2024-11-01")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.to_string().contains("2024-12-01"), "{problem}");
     let track_only = PublishIntent {
         track_only: true,
@@ -488,7 +488,7 @@ fn a_track_outside_the_guardrail_is_refused() {
     let mut snapshot = snapshot();
     facts(&mut snapshot, ENGINE).guardrails = vec![r"^v\d+$".into()];
     let problem = plan(&workspace(), &snapshot, &intent("2025-01-27")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.to_string().contains("2025-01"), "{problem}");
 }
 
@@ -502,7 +502,7 @@ fn credentials_are_checked_before_anything() {
         plan(&workspace(), &snapshot, &intent("2025-01-27"))
     };
     let ended = with(&|facts| facts.expires_at = Some(now() + TimeDelta::minutes(5))).unwrap_err();
-    assert_eq!(ended.kind, Kind::Credentials);
+    assert_eq!(ended.kind, ProblemKind::Credentials);
     let narrow = with(&|facts| facts.scopes = vec!["package-view".into()]).unwrap_err();
     assert!(narrow.to_string().contains("package-manage"), "{narrow}");
     let elsewhere = with(&|facts| facts.packages = Some(Vec::new())).unwrap_err();
@@ -516,10 +516,10 @@ fn a_missing_image_or_tag_names_the_release_and_the_remedy() {
     let mut absent = snapshot();
     absent.images.insert(
         "docker.io/finos/legend-studio:u2".into(),
-        Observed::failed(Problem::new(Kind::NotFound, "no such tag")),
+        Observed::failed(Problem::new(ProblemKind::NotFound, "no such tag")),
     );
     let problem = plan(&workspace(), &absent, &intent("2025-01-27")).unwrap_err();
-    assert_eq!(problem.kind, Kind::NotFound);
+    assert_eq!(problem.kind, ProblemKind::NotFound);
     assert!(
         problem.to_string().contains("finos/legend-studio:u2"),
         "{problem}"
@@ -535,14 +535,14 @@ fn a_missing_image_or_tag_names_the_release_and_the_remedy() {
 #[test]
 fn a_part_of_the_world_that_could_not_be_read_stops_the_plan() {
     let mut snapshot = snapshot();
-    let down = Problem::new(Kind::Network, "down");
+    let down = Problem::new(ProblemKind::Network, "down");
     snapshot
         .charms
         .get_mut(&charm(ENGINE))
         .unwrap()
         .refresh(Observed::failed(down));
     let problem = plan(&workspace(), &snapshot, &intent("2025-01-27")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Network);
+    assert_eq!(problem.kind, ProblemKind::Network);
 }
 
 #[test]
@@ -568,10 +568,13 @@ fn before_and_after_name_releases_and_digests() {
 
 #[test]
 fn unknown_releases_and_charms_are_named() {
-    assert_eq!(made(&intent("2030-01-01")).unwrap_err().kind, Kind::NotFound);
+    assert_eq!(
+        made(&intent("2030-01-01")).unwrap_err().kind,
+        ProblemKind::NotFound
+    );
     let mut wish = intent("2025-01-27");
     wish.charms.insert(charm("finos-legend-db-k8s"));
     let problem = made(&wish).unwrap_err();
-    assert_eq!(problem.kind, Kind::Usage);
+    assert_eq!(problem.kind, ProblemKind::Usage);
     assert!(problem.hints[0].as_str().contains(ENGINE));
 }

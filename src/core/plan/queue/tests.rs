@@ -145,7 +145,7 @@ fn the_month_is_read_from_the_name_and_not_from_the_timestamp() {
 
 #[test]
 fn what_is_odd_is_left_out_with_its_reason_and_without_a_failure() {
-    let broken = Release::unreadable(name("2024-09-01"), Problem::new(Kind::Invalid, "no core"));
+    let broken = Release::unreadable(name("2024-09-01"), Problem::new(ProblemKind::Invalid, "no core"));
     let mut seen = snapshot(
         vec![
             release("2024-01-08", "2025-01-08", "a"),
@@ -238,18 +238,21 @@ fn a_failed_run_that_changed_no_channel_is_tried_again() {
 #[test]
 fn nothing_is_published_blind() {
     let fine = snapshot(vec![release("2024-05-01", "2024-05-01", "a")], &[]);
-    let down = || Problem::new(Kind::Network, "GitHub did not answer");
+    let down = || Problem::new(ProblemKind::Network, "GitHub did not answer");
     let stale = |seen: &mut Snapshot| seen.holds.problem = Some(down());
     let unread = |seen: &mut Snapshot| seen.markers = Observed::failed(down());
     let no_list = |seen: &mut Snapshot| seen.releases.problem = Some(down());
     for spoil in [&stale as &dyn Fn(&mut Snapshot), &unread, &no_list] {
         let mut seen = fine.clone();
         spoil(&mut seen);
-        assert_eq!(queue(&workspace(), &seen, &[]).unwrap_err().kind, Kind::Network);
+        assert_eq!(
+            queue(&workspace(), &seen, &[]).unwrap_err().kind,
+            ProblemKind::Network
+        );
     }
     let mut alone = workspace();
     alone.bundle = None;
-    assert_eq!(queue(&alone, &fine, &[]).unwrap_err().kind, Kind::Config);
+    assert_eq!(queue(&alone, &fine, &[]).unwrap_err().kind, ProblemKind::Config);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::domain::charm::DeclaredResource;
-use crate::domain::{CharmRevision, Kind, Outside, Problem, ResourceRevision, Snapshot};
+use crate::domain::{CharmRevision, Problem, ProblemKind, ResourceRevision, SanitizedText, Snapshot};
 use crate::plan::publish::tests::{ENGINE, base, charm, facts, snapshot, workspace};
-use crate::plan::{AttachFrom, CloseIntent, Move, Op, Plan, ReleaseIntent, State};
+use crate::plan::{AttachFrom, ChannelUpdate, CloseIntent, Op, Plan, ReleaseIntent, State};
 
 fn intent(revision: u64, channel: &str, resources: &[(&str, u64)]) -> ReleaseIntent {
     ReleaseIntent {
@@ -23,7 +23,7 @@ fn made(snapshot: &Snapshot, intent: &ReleaseIntent) -> Result<Plan, Problem> {
     super::plan(&workspace(), snapshot, intent)
 }
 
-fn moves(plan: &Plan) -> Vec<Move> {
+fn moves(plan: &Plan) -> Vec<ChannelUpdate> {
     plan.steps
         .iter()
         .find_map(|step| match &step.op {
@@ -49,7 +49,7 @@ fn a_resource_that_nobody_names_stays_as_the_channel_has_it() {
 #[test]
 fn a_resource_is_never_guessed() {
     let problem = made(&snapshot(), &intent(50, "latest/beta", &[])).unwrap_err();
-    assert_eq!(problem.kind, Kind::Usage);
+    assert_eq!(problem.kind, ProblemKind::Usage);
     assert!(
         problem
             .hints
@@ -66,7 +66,7 @@ fn an_optional_resource_may_be_left_out() {
     facts(&mut snapshot, ENGINE).declared.push(DeclaredResource {
         charm_revision: CharmRevision(50),
         name: "licence".parse().unwrap(),
-        kind: Outside::new("file"),
+        kind: SanitizedText::new("file"),
         optional: true,
     });
     let plan = made(&snapshot, &intent(50, "latest/beta", &[("engine-image", 7)])).unwrap();
@@ -76,13 +76,16 @@ fn an_optional_resource_may_be_left_out() {
 #[test]
 fn what_is_not_there_is_refused_with_what_is() {
     let cases = [
-        (intent(51, "latest/edge", &[]), Kind::Refused),
-        (intent(99, "latest/edge", &[]), Kind::NotFound),
-        (intent(50, "latest/edge", &[("engine-image", 8)]), Kind::NotFound),
-        (intent(50, "latest/edge", &[("other", 1)]), Kind::Usage),
+        (intent(51, "latest/edge", &[]), ProblemKind::Refused),
+        (intent(99, "latest/edge", &[]), ProblemKind::NotFound),
+        (
+            intent(50, "latest/edge", &[("engine-image", 8)]),
+            ProblemKind::NotFound,
+        ),
+        (intent(50, "latest/edge", &[("other", 1)]), ProblemKind::Usage),
         (
             intent(50, "no-such-track/edge", &[("engine-image", 7)]),
-            Kind::Refused,
+            ProblemKind::Refused,
         ),
     ];
     for (intent, kind) in cases {
@@ -135,5 +138,5 @@ fn a_closing_shows_every_row_and_a_closed_channel_is_nothing_to_do() {
     assert!(before.iter().all(|row| row.revision.is_some()));
     assert!(after.iter().all(|row| row.revision.is_none()));
     assert!(close("latest/beta").unwrap().nothing_to_do());
-    assert_eq!(close("2019-01/edge").unwrap_err().kind, Kind::NotFound);
+    assert_eq!(close("2019-01/edge").unwrap_err().kind, ProblemKind::NotFound);
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::rows::{Key, place, word};
 use crate::config::Workspace;
 use crate::domain::charm::{ChannelRow, CharmFacts};
-use crate::domain::{ChannelChange, Kind, Outside, Problem, Serving, Snapshot, Track};
+use crate::domain::{ChannelChange, Problem, ProblemKind, SanitizedText, Serving, Snapshot, Track};
 use crate::plan::row_changes::is_served;
 use crate::plan::{Certainty, Moment};
 
@@ -18,7 +18,7 @@ pub struct PastServing {
     /// Certainty of the value.
     pub certainty: Certainty,
     /// Evidence for the value.
-    pub evidence: Outside,
+    pub evidence: SanitizedText,
 }
 
 fn day(at: DateTime<Utc>) -> String {
@@ -43,7 +43,7 @@ pub fn served_at(
             let last = snapshot.changes.iter().rposition(|change| &change.run == run);
             last.map(|place| place + 1).ok_or_else(|| {
                 Problem::new(
-                    Kind::NotFound,
+                    ProblemKind::NotFound,
                     format!("run {run} changed no channel, according to the journal"),
                 )
                 .hint("list the runs: windlass runs")
@@ -61,7 +61,7 @@ pub fn served_at(
         return Ok(PastServing {
             serving: change.after.clone(),
             certainty: Certainty::Recorded,
-            evidence: Outside::new(format!("run {} of {}", change.run, day(change.at))),
+            evidence: SanitizedText::new(format!("run {} of {}", change.run, day(change.at))),
         });
     }
     if let (Moment::At(at), Some(facts)) = (moment, facts) {
@@ -82,7 +82,7 @@ fn since_then(row: &ChannelRow, at: DateTime<Utc>) -> Option<PastServing> {
     Some(PastServing {
         serving: Some(Serving::of(row)),
         certainty: Certainty::Observed,
-        evidence: Outside::new(format!("listed by Charmhub since {}", day(since))),
+        evidence: SanitizedText::new(format!("listed by Charmhub since {}", day(since))),
     })
 }
 
@@ -92,7 +92,7 @@ fn found_later(facts: &CharmFacts, first: &ChannelChange, at: DateTime<Utc>) -> 
     existed(facts, serving, at).then(|| PastServing {
         serving: Some(serving.clone()),
         certainty: Certainty::Inferred,
-        evidence: Outside::new(format!(
+        evidence: SanitizedText::new(format!(
             "found by run {} of {}; start unknown",
             first.run,
             day(first.at)
@@ -136,7 +136,7 @@ fn published_together(
     Some(PastServing {
         serving: Some(Serving::of(row)),
         certainty: Certainty::Inferred,
-        evidence: Outside::new(format!(
+        evidence: SanitizedText::new(format!(
             "{} serves it since {}, and releases go to both channels",
             row.channel,
             day(since)
@@ -146,7 +146,7 @@ fn published_together(
 
 fn unknown(key: &Key, changes: &[(usize, &ChannelChange)], row: Option<&ChannelRow>) -> Problem {
     let mut problem = Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!("the earlier state of {} is unknown", place(key)),
     );
     if let Some((_, first)) = changes.first() {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::past::{PastServing, served_at};
 use crate::config::Workspace;
 use crate::domain::{
-    Base, Channel, ChannelChange, CharmName, Kind, Outside, Problem, RunId, Serving, Snapshot,
+    Base, Channel, ChannelChange, CharmName, Problem, ProblemKind, RunId, SanitizedText, Serving, Snapshot,
 };
 use crate::plan::row_changes::{happened, is_served};
 use crate::plan::{Moment, RolledBack};
@@ -33,7 +33,7 @@ pub struct Row {
     /// Evidence for the target, if a time or a run was given.
     pub known: Option<PastServing>,
     /// What changed it last, as far as the journal knows.
-    by: Outside,
+    by: SanitizedText,
 }
 
 impl Row {
@@ -145,7 +145,7 @@ fn row(
         changed_since,
         undoes: Some(last.run.clone()),
         known: None,
-        by: Outside::new(by),
+        by: SanitizedText::new(by),
     }
 }
 
@@ -225,7 +225,7 @@ fn untouched(snapshot: &Snapshot, key: &Key, then: Option<Serving>) -> Row {
         changed_since: false,
         undoes: None,
         known: None,
-        by: Outside::new("no run in the journal changed it"),
+        by: SanitizedText::new("no run in the journal changed it"),
     }
 }
 
@@ -288,7 +288,7 @@ fn of_charm(
 
 fn rolled_back(charm: &CharmName, channel: &Channel, newest: &ChannelChange) -> Problem {
     Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!(
             "{channel} of {charm} was last changed by a rollback, run {} of {}; nothing changed",
             newest.run,
@@ -308,7 +308,7 @@ fn unknown(charm: &CharmName, channel: Option<&Channel>) -> Problem {
     let place = channel.map_or_else(|| charm.to_string(), |channel| format!("{channel} of {charm}"));
     let channel = channel.map_or_else(|| "CHANNEL".to_owned(), ToString::to_string);
     Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!("the journal has no change of {place}, so its earlier state is unknown"),
     )
     .hint(format!(

@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::domain::bundle::{Author, BundleFacts};
 use crate::domain::charm::{Attached, ChannelRow, CharmFacts};
 use crate::domain::{
-    Base, ChannelChange, CharmRevision, Kind, Observed, Outside, PastRun, Problem, ResourceRevision, RunId,
-    Serving, Snapshot,
+    Base, ChannelChange, CharmRevision, Observed, PastRun, Problem, ProblemKind, ResourceRevision, RunId,
+    SanitizedText, Serving, Snapshot,
 };
 use crate::plan::publish::tests::{ENGINE, base, charm, facts, now, snapshot, workspace};
 use crate::plan::{AttachFrom, Moment, Op, Plan, RollbackIntent, RolledBack};
@@ -35,7 +35,7 @@ fn change(
     ChannelChange {
         run: RunId(run.to_owned()),
         at: at(minute),
-        actor: Outside::new("ann@desk"),
+        actor: SanitizedText::new("ann@desk"),
         charm: charm(ENGINE),
         channel: channel.parse().unwrap(),
         base: Some(base("20.04")),
@@ -59,7 +59,7 @@ fn an_unfinished_run_that_changed_no_channel_is_given_up() {
     };
     snapshot.past = Observed::read(run.clone(), now());
     let problem = super::plan(&workspace(), &snapshot, &intent).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     run.unfinished = true;
     snapshot.past = Observed::read(run, now());
     let plan = super::plan(&workspace(), &snapshot, &intent).unwrap();
@@ -75,7 +75,7 @@ fn past(run: &str) -> PastRun {
     PastRun {
         id: RunId(run.to_owned()),
         workspace: "legend".into(),
-        title: Outside::new("Publish 2025-01-27"),
+        title: SanitizedText::new("Publish 2025-01-27"),
         channels: true,
         unfinished: false,
         published: None,
@@ -174,7 +174,7 @@ fn deeds(plan: &Plan) -> Vec<String> {
     deeds
 }
 
-fn says(texts: &[Outside], part: &str) -> bool {
+fn says(texts: &[SanitizedText], part: &str) -> bool {
     texts.iter().any(|text| text.as_str().contains(part))
 }
 
@@ -221,7 +221,7 @@ fn a_row_that_somebody_changed_is_named_and_the_plan_refused_unless_over() {
     ];
     let snapshot = world(&rows, changes);
     let problem = made(&snapshot, &of_run("r1")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(
         problem.to_string().contains("latest/edge for ubuntu 20.04"),
         "{problem}"
@@ -294,7 +294,7 @@ fn an_uncertain_change_counts_by_what_the_row_serves() {
     assert_eq!(deeds(&plan), ["latest/edge r50 with r8"]);
     // It is unknown whether the change was made.
     let problem = made(&lost(serving(49, 1)), &of_run("r2")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn a_channel_that_was_rolled_back_last_is_not_rolled_forward_by_saying_so_again(
     let snapshot = world(&[focal("latest/edge", good)], vec![published, back]);
     for channels in [&["latest/edge"][..], &[]] {
         let problem = made(&snapshot, &of_charm(channels, None)).unwrap_err();
-        assert_eq!(problem.kind, Kind::Refused);
+        assert_eq!(problem.kind, ProblemKind::Refused);
         assert!(problem.hints[0].as_str().contains("--run b"), "{problem:?}");
     }
     assert!(made(&snapshot, &of_run("b")).is_ok());
@@ -373,9 +373,9 @@ fn a_time_or_a_run_names_what_the_channel_had_then() {
     let run = |name: &str| Moment::After(RunId(name.to_owned()));
     assert_eq!(deeds(&to(run("r1")).unwrap()), ["latest/edge r48 with r7"]);
     assert_eq!(deeds(&to(run("r3")).unwrap()), ["[latest/edge r50 with r9]"]);
-    assert_eq!(to(run("r9")).unwrap_err().kind, Kind::NotFound);
+    assert_eq!(to(run("r9")).unwrap_err().kind, ProblemKind::NotFound);
     let problem = to(Moment::At(at(-1))).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(
         problem.to_string().contains("found r48 + engine-image r6"),
         "{problem}"
@@ -386,13 +386,13 @@ fn a_time_or_a_run_names_what_the_channel_had_then() {
 fn a_charm_without_a_change_is_refused_with_the_remedy() {
     let snapshot = world(&[], Vec::new());
     let problem = made(&snapshot, &of_charm(&[], None)).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(
         problem.hints[0].as_str().contains("windlass release"),
         "{problem:?}"
     );
     let problem = made(&snapshot, &of_run("r1")).unwrap_err();
-    assert_eq!(problem.kind, Kind::NotFound);
+    assert_eq!(problem.kind, ProblemKind::NotFound);
 }
 
 #[test]
@@ -471,7 +471,7 @@ fn publish_rolled_back(change_world: impl FnOnce(&mut Snapshot)) -> Plan {
     let mut snapshot = world(&[focal("latest/edge", serving(50, 8))], changes);
     let mut past = past("r1");
     past.published = Some("2025-01-27".parse().unwrap());
-    past.stays = vec![Outside::new(
+    past.stays = vec![SanitizedText::new(
         "branch release-2025-01-27 of finos/legend-juju-bundle",
     )];
     snapshot.past = Observed::read(past, now());
@@ -485,7 +485,7 @@ fn publish_rolled_back(change_world: impl FnOnce(&mut Snapshot)) -> Plan {
             author: Author {
                 name: "Ann".into(),
                 email: "ann@example.org".into(),
-                from: Outside::new("git"),
+                from: SanitizedText::new("git"),
                 remarks: Vec::new(),
             },
         },
@@ -516,7 +516,7 @@ fn a_publish_that_is_rolled_back_is_held_and_what_stays_is_named() {
 
 #[test]
 fn channels_are_rolled_back_without_github_too_and_the_missing_hold_is_told() {
-    let down = Problem::new(Kind::Network, "GitHub does not answer");
+    let down = Problem::new(ProblemKind::Network, "GitHub does not answer");
     let plans = [
         publish_rolled_back(|snapshot| snapshot.bundle = Observed::failed(down.clone())),
         publish_rolled_back(|snapshot| snapshot.holds = Observed::failed(down.clone())),
@@ -553,8 +553,14 @@ fn a_run_without_channels_or_of_another_workspace_is_refused() {
     let mut other = past("r1");
     other.channels = false;
     snapshot.past = Observed::read(other.clone(), now());
-    assert_eq!(made(&snapshot, &of_run("r1")).unwrap_err().kind, Kind::Refused);
+    assert_eq!(
+        made(&snapshot, &of_run("r1")).unwrap_err().kind,
+        ProblemKind::Refused
+    );
     other.workspace = "regtech".into();
     snapshot.past = Observed::read(other, now());
-    assert_eq!(made(&snapshot, &of_run("r1")).unwrap_err().kind, Kind::Usage);
+    assert_eq!(
+        made(&snapshot, &of_run("r1")).unwrap_err().kind,
+        ProblemKind::Usage
+    );
 }

@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 
 use crate::domain::secret::{OrganisationSecrets, RepositorySecrets, SelectedRepository, Selection};
-use crate::domain::{Fingerprint, Kind, OrganisationSecret, Outside, Problem, SecretTarget, Snapshot};
+use crate::domain::{
+    Fingerprint, OrganisationSecret, Problem, ProblemKind, SanitizedText, SecretTarget, Snapshot,
+};
 use crate::plan::{Op, RotateIntent, State, Step, StepId, Undo};
 
 use super::targets::UNCHANGED;
@@ -85,7 +87,7 @@ fn permitted(
         Some(Selection::Open) => "by repositories that are".to_owned(),
     };
     Err(Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!(
             "the secret of {secret} is read {others} not a target of this rotation; \
             {UNCHANGED}"
@@ -106,7 +108,7 @@ pub fn shared<'s>(
     }
     if scoped(snapshot) == Some(false) {
         return Err(Problem::new(
-            Kind::Credentials,
+            ProblemKind::Credentials,
             format!(
                 "the GitHub token lacks the scope {SCOPE} to set secrets of an organisation; \
                 {UNCHANGED}"
@@ -123,7 +125,10 @@ pub fn shared<'s>(
         let told = match snapshot.organisations.get(&secret.organisation) {
             Some(seen) => seen.need(&what)?,
             None => {
-                return Err(Problem::new(Kind::Internal, format!("{what} were not read")));
+                return Err(Problem::new(
+                    ProblemKind::Internal,
+                    format!("{what} were not read"),
+                ));
             }
         };
         permitted(&secret, &copies, told)?;
@@ -134,10 +139,11 @@ pub fn shared<'s>(
         });
     }
     if all.is_empty() {
-        return Err(
-            Problem::new(Kind::Usage, "no organisation owns all repositories of a target")
-                .hint("omit --organisation to set a copy in every repository"),
-        );
+        return Err(Problem::new(
+            ProblemKind::Usage,
+            "no organisation owns all repositories of a target",
+        )
+        .hint("omit --organisation to set a copy in every repository"));
     }
     Ok(all)
 }
@@ -148,7 +154,7 @@ pub fn check_hidden(
     intent: &RotateIntent,
     targets: &[SecretTarget],
     facts: &[&RepositorySecrets],
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<(), Problem> {
     if intent.organisation {
         return Ok(());
@@ -181,7 +187,7 @@ pub fn check_hidden(
         ..intent.clone()
     };
     Err(Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!(
             "the organisation {organisation} provides this secret; copies in repositories would \
             hide it; {UNCHANGED}"
@@ -198,7 +204,7 @@ pub fn offer(
     intent: &RotateIntent,
     targets: &[SecretTarget],
     facts: &[&RepositorySecrets],
-) -> Option<Outside> {
+) -> Option<SanitizedText> {
     if intent.organisation || scoped(snapshot) != Some(true) {
         return None;
     }

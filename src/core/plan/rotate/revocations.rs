@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{GitHubRepository, Kind, Outside, Problem, SecretTarget, SessionId, Snapshot};
+use crate::domain::{
+    GitHubRepository, Problem, ProblemKind, SanitizedText, SecretTarget, SessionId, Snapshot,
+};
 use crate::plan::credentials::status::revoked_at;
 use crate::plan::{Op, Revoked, State, Step, StepId, Undo};
 
@@ -18,7 +20,7 @@ pub fn steps(
     wishes: &BTreeSet<Revoked>,
     targets: &[SecretTarget],
     fresh: Option<&SessionId>,
-    warnings: &mut Vec<Outside>,
+    warnings: &mut Vec<SanitizedText>,
 ) -> Result<Vec<Step>, Problem> {
     let mut sessions: Vec<SessionId> = Vec::new();
     for wish in wishes {
@@ -139,7 +141,7 @@ pub fn in_use(snapshot: &Snapshot, session: &SessionId) -> bool {
 pub fn permitted(snapshot: &Snapshot, session: &SessionId, fresh: Option<&SessionId>) -> Result<(), Problem> {
     if in_use(snapshot, session) || Some(session) == fresh {
         return Err(Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!("session {session} is in use and cannot be revoked"),
         )
         .hint("sign in again first (windlass login), then revoke the former session"));
@@ -162,7 +164,7 @@ pub fn permitted(snapshot: &Snapshot, session: &SessionId, fresh: Option<&Sessio
             .within(format!("session {session} could not be checked")));
     }
     Err(Problem::new(
-        Kind::NotFound,
+        ProblemKind::NotFound,
         format!("no session {session} found on Charmhub or recorded here"),
     )
     .hint("list the sessions: windlass credentials"))
@@ -181,7 +183,7 @@ pub fn step(snapshot: &Snapshot, session: SessionId, repositories: Vec<GitHubRep
             let who = facts
                 .description
                 .as_ref()
-                .map_or("no description", Outside::as_str);
+                .map_or("no description", SanitizedText::as_str);
             let until = facts
                 .until
                 .map(|until| format!(", until {}", until.format("%Y-%m-%d")))

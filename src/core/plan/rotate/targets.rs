@@ -5,7 +5,7 @@
 use crate::config::Workspace;
 use crate::config::workspace::{Token, TokenKind};
 use crate::domain::secret::RepositorySecrets;
-use crate::domain::{GitHubRepository, Kind, Outside, Problem, SecretTarget, Snapshot};
+use crate::domain::{GitHubRepository, Problem, ProblemKind, SanitizedText, SecretTarget, Snapshot};
 use crate::plan::RotateIntent;
 use crate::plan::credentials::{kind_of, token_of};
 
@@ -22,10 +22,10 @@ pub fn token(workspace: &Workspace, intent: &RotateIntent) -> Result<Token, Prob
             .cloned()
             .ok_or_else(|| {
                 Problem::new(
-                    Kind::Config,
+                    ProblemKind::Config,
                     format!(
                         "workspace {} has no secrets to rotate",
-                        Outside::new(&workspace.name)
+                        SanitizedText::new(&workspace.name)
                     ),
                 )
                 .hint("add a [[token]] table with targets, or pass --target OWNER/NAME:SECRET")
@@ -39,10 +39,11 @@ pub fn token(workspace: &Workspace, intent: &RotateIntent) -> Result<Token, Prob
         .collect();
     kinds.dedup();
     if kinds.len() > 1 {
-        return Err(
-            Problem::new(Kind::Usage, "these targets hold different kinds of credentials")
-                .hint("rotate one credential at a time"),
-        );
+        return Err(Problem::new(
+            ProblemKind::Usage,
+            "these targets hold different kinds of credentials",
+        )
+        .hint("rotate one credential at a time"));
     }
     for target in &intent.targets {
         known(workspace, target)?;
@@ -82,7 +83,7 @@ fn with_value(mut token: Token, intent: &RotateIntent) -> Result<Token, Problem>
     for target in &intent.without {
         if !token.targets.contains(target) {
             return Err(Problem::new(
-                Kind::Usage,
+                ProblemKind::Usage,
                 format!("{target} is not a target of this rotation, so it cannot be left out"),
             )
             .hint("list the secrets it sets: windlass plan rotate"));
@@ -92,19 +93,21 @@ fn with_value(mut token: Token, intent: &RotateIntent) -> Result<Token, Problem>
         token.targets.retain(|target| !intent.without.contains(target));
         if token.targets.is_empty() {
             return Err(Problem::new(
-                Kind::Usage,
+                ProblemKind::Usage,
                 "every secret is left out, so there is nothing to rotate",
             )
             .hint("remove one --without"));
         }
     }
     if token.targets.is_empty() {
-        return Err(Problem::new(Kind::Config, "the workspace's token has no targets")
-            .hint("add targets to its [[token]] table, or pass --target OWNER/NAME:SECRET"));
+        return Err(
+            Problem::new(ProblemKind::Config, "the workspace's token has no targets")
+                .hint("add targets to its [[token]] table, or pass --target OWNER/NAME:SECRET"),
+        );
     }
     if token.kind != TokenKind::Charmhub && intent.brought.is_none() {
         return Err(Problem::new(
-            Kind::Usage,
+            ProblemKind::Usage,
             format!(
                 "windlass creates only Charmhub tokens; {} needs its new value",
                 names(&token.targets)
@@ -114,7 +117,7 @@ fn with_value(mut token: Token, intent: &RotateIntent) -> Result<Token, Problem>
     }
     if intent.brought.is_some() && intent.ttl.is_some() {
         return Err(Problem::new(
-            Kind::Usage,
+            ProblemKind::Usage,
             "--ttl applies to a token that windlass creates, not to one from a file",
         )
         .hint("omit --ttl"));
@@ -145,10 +148,10 @@ fn known(workspace: &Workspace, target: &SecretTarget) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::new(
-        Kind::Usage,
+        ProblemKind::Usage,
         format!(
             "repository {repository} is not in workspace {}",
-            Outside::new(&workspace.name)
+            SanitizedText::new(&workspace.name)
         ),
     )
     .hint("check its spelling, or add it to the workspace file"))
@@ -185,7 +188,7 @@ pub fn probed<'s>(
     }
     let Some(problem) = refused else { return Ok(all) };
     let problem = Problem {
-        summary: Outside::new(format!("{}; {UNCHANGED}", problem.summary)),
+        summary: SanitizedText::new(format!("{}; {UNCHANGED}", problem.summary)),
         ..problem
     };
     // Where something is left to rotate.
@@ -221,11 +224,12 @@ fn check_github(snapshot: &Snapshot) -> Result<(), Problem> {
     let (None, Some(problem)) = (&snapshot.github.value, &snapshot.github.problem) else {
         return Ok(());
     };
-    if problem.kind == Kind::NotFound {
-        return Err(
-            Problem::new(Kind::Credentials, "secrets cannot be set without a GitHub token")
-                .hint("set GH_TOKEN to a token with the scope repo (fine-grained: Secrets, read and write)"),
-        );
+    if problem.kind == ProblemKind::NotFound {
+        return Err(Problem::new(
+            ProblemKind::Credentials,
+            "secrets cannot be set without a GitHub token",
+        )
+        .hint("set GH_TOKEN to a token with the scope repo (fine-grained: Secrets, read and write)"));
     }
     Err(problem.clone().within("the GitHub token cannot be used"))
 }
@@ -269,15 +273,17 @@ fn writable<'s>(snapshot: &'s Snapshot, target: &SecretTarget) -> Result<&'s Rep
     let seen = snapshot
         .secrets
         .get(repository)
-        .ok_or_else(|| Problem::new(Kind::Internal, format!("{repository} was not read")))?;
+        .ok_or_else(|| Problem::new(ProblemKind::Internal, format!("{repository} was not read")))?;
     let facts = seen.need(repository.as_str())?;
     let Some(barrier) = Barrier::of(repository, facts) else {
         return Ok(facts);
     };
     let problem = match &barrier {
-        Barrier::Renamed(now) => Problem::new(Kind::Config, format!("{repository} was renamed to {now}")),
+        Barrier::Renamed(now) => {
+            Problem::new(ProblemKind::Config, format!("{repository} was renamed to {now}"))
+        }
         Barrier::NotWritable => Problem::new(
-            Kind::Credentials,
+            ProblemKind::Credentials,
             format!("the GitHub token may not write to {repository}"),
         ),
     };

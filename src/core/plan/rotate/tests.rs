@@ -12,7 +12,8 @@ use crate::config::Workspace;
 use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom, PackageScope};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SealedRotation, SecretFacts, SessionFacts};
 use crate::domain::{
-    Fingerprint, Hint, KeyId, Kind, Lineage, Observed, Outside, Problem, SecretTarget, SessionId, Snapshot,
+    Fingerprint, Hint, KeyId, Lineage, Observed, Problem, ProblemKind, SanitizedText, SecretTarget,
+    SessionId, Snapshot,
 };
 use crate::plan::credentials::{Alarm, alarm, credentials, lineage};
 use crate::plan::{Intent, Op, Plan, Revoked, RotateIntent};
@@ -74,7 +75,7 @@ fn credential(kind: &str, scopes: &[&str]) -> CredentialFacts {
         account: Some("publisher".into()),
         expires_at: Some(now() + TimeDelta::days(180)),
         expires_from: ExpiryFrom::Caveat,
-        scopes: scopes.iter().map(Outside::new).collect(),
+        scopes: scopes.iter().map(SanitizedText::new).collect(),
         packages: None,
         channels: None,
         session: None,
@@ -286,9 +287,9 @@ fn the_token_may_do_what_the_targets_need_and_nothing_else() {
 #[test]
 fn without_a_github_token_nothing_is_planned() {
     let mut snapshot = snapshot();
-    snapshot.github = Observed::failed(Problem::new(Kind::NotFound, "no GitHub token is set"));
+    snapshot.github = Observed::failed(Problem::new(ProblemKind::NotFound, "no GitHub token is set"));
     let problem = refused(&snapshot, &RotateIntent::default());
-    assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(problem.kind, ProblemKind::Credentials);
     assert!(whole(&problem).contains("GH_TOKEN"), "{}", whole(&problem));
 }
 
@@ -301,7 +302,7 @@ fn every_refusal_of_the_probe_is_named_at_once() {
     snapshot.secrets.insert(
         studio.parse().unwrap(),
         Observed::failed(Problem::new(
-            Kind::Credentials,
+            ProblemKind::Credentials,
             format!("{studio} is hidden from this token"),
         )),
     );
@@ -350,7 +351,7 @@ fn what_is_refused_is_named_where_the_rest_can_be_rotated() {
     }
     // No target would be left.
     assert_eq!(of(&snapshot, &[]), []);
-    snapshot.github = Observed::failed(Problem::new(Kind::NotFound, "no GitHub token is set"));
+    snapshot.github = Observed::failed(Problem::new(ProblemKind::NotFound, "no GitHub token is set"));
     assert_eq!(of(&snapshot, &[]), []);
 }
 
@@ -358,14 +359,17 @@ fn what_is_refused_is_named_where_the_rest_can_be_rotated() {
 fn a_repository_seen_only_earlier_is_no_ground_to_write_on() {
     let mut snapshot = snapshot();
     let seen = snapshot.secrets.get_mut(&DB.parse().unwrap()).unwrap();
-    seen.problem = Some(Problem::new(Kind::Network, "no answer"));
-    assert_eq!(refused(&snapshot, &RotateIntent::default()).kind, Kind::Network);
+    seen.problem = Some(Problem::new(ProblemKind::Network, "no answer"));
+    assert_eq!(
+        refused(&snapshot, &RotateIntent::default()).kind,
+        ProblemKind::Network
+    );
 }
 
 fn packages(names: &[&str]) -> Vec<PackageScope> {
     let package = |name: &&str| PackageScope {
         kind: "charm".into(),
-        name: Some(Outside::new(name)),
+        name: Some(SanitizedText::new(name)),
         id: None,
     };
     names.iter().map(package).collect()
@@ -535,22 +539,22 @@ fn the_session_of_the_value_being_put_in_place_is_never_ended() {
         Vec::<&str>::new()
     );
     let problem = refused(&snapshot, &intent(Revoked::Session(session("s1"))));
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
 }
 
 #[test]
 fn chosen_sessions_must_be_known_and_not_in_use() {
     let mut snapshot = snapshot();
     let wish = |id: &str| revoking(Revoked::Session(session(id)));
-    assert_eq!(refused(&snapshot, &wish("nobody")).kind, Kind::NotFound);
+    assert_eq!(refused(&snapshot, &wish("nobody")).kind, ProblemKind::NotFound);
     snapshot.sessions = Observed::read(vec![listed("a", None), listed("b", Some(ago(1)))], now());
     assert_eq!(revoked(&planned(&snapshot, &wish("a"))), ["a"]);
     let plan = planned(&snapshot, &wish("b"));
     assert_eq!(ids(&plan, true), ["revoke-session/b"]);
     snapshot.credential.value.as_mut().unwrap().session = Some(session("a"));
-    assert_eq!(refused(&snapshot, &wish("a")).kind, Kind::Refused);
-    snapshot.sessions = Observed::failed(Problem::new(Kind::Network, "no answer"));
-    assert_eq!(refused(&snapshot, &wish("c")).kind, Kind::Network);
+    assert_eq!(refused(&snapshot, &wish("a")).kind, ProblemKind::Refused);
+    snapshot.sessions = Observed::failed(Problem::new(ProblemKind::Network, "no answer"));
+    assert_eq!(refused(&snapshot, &wish("c")).kind, ProblemKind::Network);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn run(minute: i64, on: &str, before: Option<(u64, u64)>, after: Option<(u64, u6
     ChannelChange {
         run: RunId(format!("run-{minute}")),
         at: at(minute),
-        actor: Outside::new("ann"),
+        actor: SanitizedText::new("ann"),
         charm: "engine".parse().unwrap(),
         channel: "latest/edge".parse().unwrap(),
         base: Some(base(on)),

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::StepId;
 use crate::domain::charm::{ChannelRow, Serving};
 use crate::domain::{
-    Base, Channel, CharmRevision, ConfigDigest, ManifestDigest, Outside, ReleaseName, ResourceName,
-    ResourceRevision,
+    Base, Channel, CharmRevision, ConfigDigest, ManifestDigest, ReleaseName, ResourceName, ResourceRevision,
+    SanitizedText,
 };
 
 /// A state before or after a step.
@@ -18,7 +18,7 @@ pub enum State {
     /// Rows of the channel map.
     Rows(Vec<PlannedRow>),
     /// A description.
-    Text(Outside),
+    Text(SanitizedText),
     /// Does not exist.
     Nothing(()),
 }
@@ -26,7 +26,7 @@ pub enum State {
 impl State {
     /// Creates a description.
     pub fn text(text: impl AsRef<str>) -> Self {
-        Self::Text(Outside::new(text))
+        Self::Text(SanitizedText::new(text))
     }
 }
 
@@ -48,7 +48,7 @@ pub struct PlannedRow {
     /// The charm revision; `None` if the channel is closed.
     pub revision: Option<CharmRevision>,
     /// Version text that the charm sets.
-    pub version: Option<Outside>,
+    pub version: Option<SanitizedText>,
     /// The resources.
     pub resources: Vec<PlannedResource>,
 }
@@ -78,14 +78,14 @@ pub struct PlannedResource {
     /// Config digest of the image.
     pub config_digest: Option<ConfigDigest>,
     /// Tag of the image in the release, if it comes from one.
-    pub tag: Option<Outside>,
+    pub tag: Option<SanitizedText>,
     /// Releases that name this image.
     pub release: Vec<ReleaseName>,
 }
 
 /// A row of the channel map that a release sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Move {
+pub struct ChannelUpdate {
     /// The channel.
     pub channel: Channel,
     /// The base of the row.
@@ -93,12 +93,12 @@ pub struct Move {
     /// The charm revision that it will serve.
     pub revision: CharmRevision,
     /// The resources that it will serve.
-    pub resources: Vec<Attach>,
+    pub resources: Vec<ResourceAttachment>,
     /// What it served when the plan was made.
     pub before: Option<Serving>,
 }
 
-impl Move {
+impl ChannelUpdate {
     /// Returns the row in `rows` that it sets.
     pub fn row<'r>(&self, rows: &'r [ChannelRow]) -> Option<&'r ChannelRow> {
         rows.iter()
@@ -128,7 +128,7 @@ impl Move {
 
 /// A resource to attach.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attach {
+pub struct ResourceAttachment {
     /// The resource.
     pub name: ResourceName,
     /// Source of its revision number.

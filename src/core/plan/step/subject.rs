@@ -5,7 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{CharmName, GitHubRepository, Outside, ReleaseName, Repository, SecretTarget, SessionId};
+use crate::domain::{
+    CharmName, GitHubRepository, ReleaseName, Repository, SanitizedText, SecretTarget, SessionId,
+};
 
 /// A subject that two runs must not change at the same time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,7 +38,7 @@ impl fmt::Display for Subject {
             Self::Repository(repository) => f.pad(&repository.to_string()),
             Self::Branch(repository, branch) => f.pad(&format!(
                 "branch {} of {repository}",
-                Outside::capped(branch, 100)
+                SanitizedText::capped(branch, 100)
             )),
             Self::Hold(release) => f.pad(&format!("hold of {release}")),
             Self::Workflows(repository) => f.pad(&format!("workflows of {repository}")),

@@ -4,38 +4,38 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Outside;
+use crate::domain::SanitizedText;
 
 /// How a step can be undone. [`fmt::Display`] writes the sentence for plans and for `undo` in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", from = "Stored")]
 pub enum Undo {
     /// It cannot be undone, for this reason.
-    Impossible(Outside),
+    Impossible(SanitizedText),
     /// Nothing needs to be undone, for this reason.
-    Needless(Outside),
+    Needless(SanitizedText),
     /// It can be undone in this way.
-    By(Outside),
+    By(SanitizedText),
 }
 
 impl Undo {
     /// Creates [`Undo::Impossible`] with the reason `why`.
     pub fn impossible(why: impl AsRef<str>) -> Self {
-        Self::Impossible(Outside::new(why))
+        Self::Impossible(SanitizedText::new(why))
     }
 
     /// Creates [`Undo::Needless`] with the reason `why`.
     pub fn needless(why: impl AsRef<str>) -> Self {
-        Self::Needless(Outside::new(why))
+        Self::Needless(SanitizedText::new(why))
     }
 
     /// Creates [`Undo::By`] with the description `how`.
     pub fn by(how: impl AsRef<str>) -> Self {
-        Self::By(Outside::new(how))
+        Self::By(SanitizedText::new(how))
     }
 
     /// Returns the reason if it cannot be undone.
-    pub const fn impossible_because(&self) -> Option<&Outside> {
+    pub const fn impossible_because(&self) -> Option<&SanitizedText> {
         match self {
             Self::Impossible(why) => Some(why),
             Self::Needless(_) | Self::By(_) => None,
@@ -53,7 +53,7 @@ impl Undo {
 
 impl Default for Undo {
     fn default() -> Self {
-        Self::By(Outside::default())
+        Self::By(SanitizedText::default())
     }
 }
 
@@ -72,15 +72,15 @@ impl fmt::Display for Undo {
 #[serde(untagged)]
 enum Stored {
     Typed(Typed),
-    Sentence(Outside),
+    Sentence(SanitizedText),
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Typed {
-    Impossible(Outside),
-    Needless(Outside),
-    By(Outside),
+    Impossible(SanitizedText),
+    Needless(SanitizedText),
+    By(SanitizedText),
 }
 
 impl From<Stored> for Undo {

@@ -6,8 +6,8 @@ use crate::domain::charm::ImageBehind;
 use crate::domain::detail::{Layer, PlatformDetail};
 use crate::domain::image::{Platform, PlatformImage};
 use crate::domain::{
-    ConfigDigest, ContentFacts, FileFacts, ImageDetail, ImageFacts, ImageSource, Kind, ManifestDigest,
-    Observed, Origin, Outside, Problem, Reference, ResourceRevision, Snapshot,
+    ConfigDigest, ContentFacts, FileFacts, ImageDetail, ImageFacts, ImageSource, ManifestDigest, Observed,
+    Origin, Problem, ProblemKind, Reference, ResourceRevision, SanitizedText, Snapshot,
 };
 use crate::plan::publish::tests::{ENGINE, charm, digest, facts, now, snapshot, workspace};
 use crate::plan::{Content, Op, Plan, UploadIntent};
@@ -43,7 +43,7 @@ fn platform(text: &str) -> PlatformDetail {
         layers: vec![Layer {
             digest: digest("layer"),
             size: 90,
-            media_type: Outside::new("x"),
+            media_type: SanitizedText::new("x"),
             foreign: false,
             urls: Vec::new(),
         }],
@@ -107,7 +107,7 @@ fn an_image_that_lacks_layers_of_its_config_is_not_uploaded() {
         facts.detail.platforms[1].config_layers = Some(3);
         facts.detail.platforms[1].layers.clear();
         let problem = made(snapshot(), ContentFacts::Image(Box::new(facts)), manner).unwrap_err();
-        assert_eq!(problem.kind, Kind::Invalid);
+        assert_eq!(problem.kind, ProblemKind::Invalid);
         let said = format!("{problem:?}");
         assert!(
             said.contains("linux/arm64") && said.contains("3 layers"),
@@ -122,7 +122,7 @@ fn a_foreign_layer_is_warned_of_with_its_address() {
     let mut facts = image(&["linux/amd64"], false);
     let layer = &mut facts.detail.platforms[0].layers[0];
     layer.foreign = true;
-    layer.urls = vec![Outside::new(url)];
+    layer.urls = vec![SanitizedText::new(url)];
     let plan = made(snapshot(), ContentFacts::Image(Box::new(facts)), from()).unwrap();
     assert!(
         plan.warnings.iter().any(|warning| warning.as_str().contains(url)),
@@ -135,7 +135,7 @@ fn a_foreign_layer_is_warned_of_with_its_address() {
 fn an_image_without_linux_is_refused() {
     let facts = image(&["windows/amd64"], false);
     let problem = made(snapshot(), ContentFacts::Image(Box::new(facts)), from()).unwrap_err();
-    assert_eq!(problem.kind, Kind::Invalid);
+    assert_eq!(problem.kind, ProblemKind::Invalid);
 }
 
 #[test]
@@ -237,10 +237,10 @@ fn a_file_is_refused_for_an_image_and_known_by_its_sha256_elsewhere() {
         architectures: vec!["amd64".into()],
     };
     let problem = made(snapshot(), file("x"), wish()).unwrap_err();
-    assert_eq!(problem.kind, Kind::Usage);
+    assert_eq!(problem.kind, ProblemKind::Usage);
     let mut world = snapshot();
     for declared in &mut facts(&mut world, ENGINE).declared {
-        declared.kind = Outside::new("file");
+        declared.kind = SanitizedText::new("file");
     }
     assert_eq!(made(world.clone(), file("x"), wish()).unwrap().bytes(), 5);
     assert!(made(world, file("descriptor"), wish()).unwrap().nothing_to_do());

@@ -6,7 +6,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::workflow::{WorkflowFile, WorkflowJob};
-use crate::domain::{GitHubRepository, Outside};
+use crate::domain::{GitHubRepository, SanitizedText};
 
 /// Runner images, the date of their removal by GitHub, and the announcement (issue in
 /// actions/runner-images). A future date is only a warning.
@@ -73,9 +73,9 @@ pub struct Finding {
     /// Kind of problem.
     pub fault: Fault,
     /// Description.
-    pub text: Outside,
+    pub text: SanitizedText,
     /// Remedy.
-    pub remedy: Outside,
+    pub remedy: SanitizedText,
 }
 
 impl Finding {

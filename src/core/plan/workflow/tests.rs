@@ -29,7 +29,7 @@ fn repository() -> GitHubRepository {
 fn field(name: &str, kind: InputKind) -> WorkflowInput {
     WorkflowInput {
         name: name.to_owned(),
-        description: Outside::default(),
+        description: SanitizedText::default(),
         required: false,
         default: None,
         kind,
@@ -81,7 +81,7 @@ fn run(id: u64, status: &str, conclusion: Option<&str>) -> WorkflowRun {
         actor: "somebody".into(),
         created_at: now(),
         updated_at: now(),
-        url: Outside::default(),
+        url: SanitizedText::default(),
         jobs: Vec::new(),
     }
 }
@@ -168,7 +168,7 @@ fn a_workflow_is_named_by_file_path_or_title_and_its_form_goes_along() {
         assert_eq!(made.warnings, Vec::new());
     }
     let problem = refusal(&seen, &start("nothing.yaml", &[]));
-    assert_eq!(problem.kind, Kind::NotFound);
+    assert_eq!(problem.kind, ProblemKind::NotFound);
     assert!(problem.hints[0].as_str().contains("create_release.yaml"));
 }
 
@@ -188,7 +188,7 @@ fn every_wrong_input_is_named() {
         ),
     );
     assert_eq!(problem.kind.exit_code(), 2);
-    let causes: Vec<&str> = problem.causes.iter().map(Outside::as_str).collect();
+    let causes: Vec<&str> = problem.causes.iter().map(SanitizedText::as_str).collect();
     assert_eq!(
         causes,
         [
@@ -219,7 +219,7 @@ fn what_a_script_would_run_is_not_taken() {
         "a|b",
     ] {
         let problem = refusal(&seen, &start("create_release.yaml", &[("release", trick)]));
-        assert_eq!(problem.kind, Kind::Usage, "{trick}");
+        assert_eq!(problem.kind, ProblemKind::Usage, "{trick}");
         assert!(problem.causes[0].as_str().starts_with("release: "), "{problem}");
     }
 }
@@ -234,7 +234,7 @@ fn a_workflow_that_cannot_run_is_refused_with_the_remedy() {
             &snapshot(changed, Vec::new()),
             &start("create_release.yaml", &inputs),
         );
-        assert_eq!(problem.kind, Kind::Refused, "{problem}");
+        assert_eq!(problem.kind, ProblemKind::Refused, "{problem}");
         problem
     };
     let asleep = refused(&|file| file.state = Some("disabled_inactivity".into()));
@@ -248,7 +248,7 @@ fn a_workflow_that_cannot_run_is_refused_with_the_remedy() {
     assert!(gone.hints[0].as_str().contains("runs-on"), "{gone:?}");
     let by_push = refused(&|file| file.form = None);
     assert!(by_push.causes[0].as_str().contains("workflow_dispatch"));
-    refused(&|file| file.unreadable = Some(Problem::new(Kind::Invalid, "no YAML")));
+    refused(&|file| file.unreadable = Some(Problem::new(ProblemKind::Invalid, "no YAML")));
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn what_is_only_unwise_is_a_warning() {
     changed.jobs[0].installs = vec!["sudo snap install charmcraft --classic".to_owned()];
     let intent = start("create_release.yaml", &[("release", "2025-01-27")]);
     let made = plan(&workspace(), &snapshot(changed, Vec::new()), &intent).unwrap();
-    let warnings: Vec<&str> = made.warnings.iter().map(Outside::as_str).collect();
+    let warnings: Vec<&str> = made.warnings.iter().map(SanitizedText::as_str).collect();
     assert_eq!(warnings.len(), 3, "{warnings:?}");
     assert!(warnings[0].contains("ubuntu-18.04"), "{warnings:?}");
     assert!(warnings[1].contains("charmcraft"), "{warnings:?}");
@@ -319,14 +319,14 @@ fn a_token_that_may_not_is_refused_before_anything() {
         problem.summary.as_str().contains("dispatch/create_release.yaml"),
         "{problem}"
     );
-    seen.github = Observed::failed(Problem::new(Kind::NotFound, "no GitHub token is set"));
-    assert_eq!(refusal(&seen, &intent).kind, Kind::Credentials);
+    seen.github = Observed::failed(Problem::new(ProblemKind::NotFound, "no GitHub token is set"));
+    assert_eq!(refusal(&seen, &intent).kind, ProblemKind::Credentials);
     // GitHub does not list the permissions of these tokens.
     seen.github = Observed::read(token(GitHubTokenKind::FineGrained, &[]), now());
     assert!(plan(&workspace(), &seen, &intent).is_ok());
     let workflows = seen.workflows.get_mut(&repository()).unwrap();
     workflows.value.as_mut().unwrap().writable = Some(false);
-    assert_eq!(refusal(&seen, &intent).kind, Kind::Credentials);
+    assert_eq!(refusal(&seen, &intent).kind, ProblemKind::Credentials);
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn only_a_failed_run_is_repeated_and_only_where_that_can_help() {
         }
     ));
     for fine in [run(7, "completed", Some("success")), run(7, "in_progress", None)] {
-        assert_eq!(again(fine).unwrap_err().kind, Kind::Refused);
+        assert_eq!(again(fine).unwrap_err().kind, ProblemKind::Refused);
     }
     let mut hopeless = run(7, "completed", Some("failure"));
     hopeless.jobs = vec![JobRun {
@@ -366,7 +366,7 @@ fn only_a_failed_run_is_repeated_and_only_where_that_can_help() {
     let unknown = wish(WorkflowAction::Rerun { run: 8 });
     assert_eq!(
         refusal(&snapshot(file(), Vec::new()), &unknown).kind,
-        Kind::NotFound
+        ProblemKind::NotFound
     );
 }
 

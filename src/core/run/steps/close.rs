@@ -1,6 +1,6 @@
 //! Closes a channel, only if it serves what was previewed.
 
-use super::{Checked, Ended, StoreTools, Work, changed_since, check_write_verify, note};
+use super::{Checked, StepContext, StepResult, StoreTools, changed_since, check_write_verify, note};
 use crate::domain::charm::ChannelRow;
 use crate::domain::{Base, Channel, CharmName};
 use crate::plan::Serving;
@@ -44,11 +44,11 @@ pub fn changed(rows: &[ChannelRow], channel: &Channel, before: &[(Option<Base>, 
 
 pub async fn perform(
     tools: &StoreTools,
-    work: Work<'_>,
+    work: StepContext<'_>,
     charm: CharmName,
     channel: Channel,
     before: Vec<(Option<Base>, Serving)>,
-) -> Ended {
+) -> StepResult {
     note(&work, Phase::Looking, "checking the channel");
     let items = [ReleaseItem {
         revision: None,

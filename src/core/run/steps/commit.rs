@@ -5,8 +5,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{Checked, Ended, Tools, Work, WriteResult, check_write_verify, note};
-use crate::domain::{CommitId, GitHubRepository, Kind, Outside, Problem};
+use super::{Checked, StepClients, StepContext, StepResult, WriteResult, check_write_verify, note};
+use crate::domain::{CommitId, GitHubRepository, Problem, ProblemKind, SanitizedText};
 use crate::run::progress::Phase;
 use crate::services::github::{GitHub, GitHubWriter, NewCommit};
 use crate::services::http::Written;
@@ -19,17 +19,17 @@ pub struct Place {
     pub base: String,
 }
 
-/// Checks that the branch is still at `parent`; [`Kind::Refused`] if it has moved.
+/// Checks that the branch is still at `parent`; [`ProblemKind::Refused`] if it has moved.
 pub async fn unmoved(github: &GitHub, place: &Place, parent: &CommitId) -> Result<(), Problem> {
     let tip = github.tip(&place.repository, &place.base).await?;
     if &tip == parent {
         return Ok(());
     }
     Err(Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!(
             "{} of {} moved since the preview: nothing was committed",
-            Outside::capped(&place.base, 120),
+            SanitizedText::capped(&place.base, 120),
             place.repository
         ),
     )
@@ -41,7 +41,12 @@ pub async fn unmoved(github: &GitHub, place: &Place, parent: &CommitId) -> Resul
     .hint("check the new commits, then plan again"))
 }
 
-pub async fn perform(tools: &Tools, work: Work<'_>, place: Place, new: NewCommit<'_>) -> Ended {
+pub async fn perform(
+    tools: &StepClients,
+    work: StepContext<'_>,
+    place: Place,
+    new: NewCommit<'_>,
+) -> StepResult {
     let github = &tools.services().github;
     note(&work, Phase::Looking, "reading the base branch");
     // What an earlier attempt stored counts if it still exists.
@@ -56,7 +61,7 @@ pub async fn perform(tools: &Tools, work: Work<'_>, place: Place, new: NewCommit
         }
         match unmoved(github, &place, new.parent).await {
             Ok(()) => Ok(Checked::Planned(())),
-            Err(problem) if problem.kind == Kind::Refused => Ok(Checked::Changed(problem)),
+            Err(problem) if problem.kind == ProblemKind::Refused => Ok(Checked::Changed(problem)),
             Err(problem) => Err(problem),
         }
     };
@@ -74,8 +79,8 @@ pub async fn perform(tools: &Tools, work: Work<'_>, place: Place, new: NewCommit
         made
     };
     match result {
-        WriteResult::Already(id) => Ended::skipped(brought(id)),
-        WriteResult::Done(id) => Ended::done(brought(id)),
+        WriteResult::Already(id) => StepResult::skipped(brought(id)),
+        WriteResult::Done(id) => StepResult::done(brought(id)),
         other => other.ended(work.made),
     }
 }

@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{Ended, StoreTools, Work, note};
-use crate::domain::{CharmName, Cut, Kind, ManifestDigest, Origin, Problem, Repository, ResourceName};
+use super::{StepContext, StepResult, StoreTools, note};
+use crate::domain::{CharmName, Cut, ManifestDigest, Origin, Problem, ProblemKind, Repository, ResourceName};
 use crate::run::progress::Phase;
 use crate::run::runner::Rate;
 use crate::services::Services;
@@ -36,18 +36,18 @@ pub struct Place {
 
 pub async fn to_the_store(
     tools: &StoreTools,
-    work: Work<'_>,
+    work: StepContext<'_>,
     charm: CharmName,
     resource: ResourceName,
     wanted: Wanted,
-) -> Ended {
+) -> StepResult {
     let target = match tools.publisher.push_target(&charm, &resource).await {
         Ok(target) => target,
-        Err(problem) => return Ended::failed(work.made, problem),
+        Err(problem) => return StepResult::failed(work.made, problem),
     };
     let (repository, registries) = match tools.services.resource_registry(target) {
         Ok(found) => found,
-        Err(problem) => return Ended::failed(work.made, problem),
+        Err(problem) => return StepResult::failed(work.made, problem),
     };
     let place = Place {
         repository,
@@ -57,9 +57,14 @@ pub async fn to_the_store(
     send(&tools.services, &registries, work, wanted, place, false).await
 }
 
-pub async fn to_a_registry(services: &Services, work: Work<'_>, wanted: Wanted, place: Place) -> Ended {
+pub async fn to_a_registry(
+    services: &Services,
+    work: StepContext<'_>,
+    wanted: Wanted,
+    place: Place,
+) -> StepResult {
     if let Err(problem) = unmoved(&services.registries, &wanted, &place).await {
-        return Ended::failed(work.made, problem);
+        return StepResult::failed(work.made, problem);
     }
     send(services, &services.registries, work, wanted, place, true).await
 }
@@ -80,15 +85,15 @@ pub async fn unmoved(registries: &Registries, wanted: &Wanted, place: &Place) ->
 async fn send(
     services: &Services,
     registries: &Registries,
-    work: Work<'_>,
+    work: StepContext<'_>,
     wanted: Wanted,
     place: Place,
     referrers: bool,
-) -> Ended {
+) -> StepResult {
     let job = match job(services, registries, &work, &wanted, place, referrers).await {
         Ok(job) => job,
-        Err(_) if work.cancel.is_cancelled() => return Ended::cancelled(work.made),
-        Err(problem) => return Ended::failed(work.made, problem),
+        Err(_) if work.cancel.is_cancelled() => return StepResult::cancelled(work.made),
+        Err(problem) => return StepResult::failed(work.made, problem),
     };
     note(&work, Phase::Sending, "sending blobs");
     let rate = Mutex::new(Rate::default());
@@ -119,10 +124,13 @@ async fn send(
     let copied = registries.copy(&job, &tell, work.cancel).await;
     let mut made = work.made;
     match copied {
-        Ok(copied) if copied.digest != wanted.digest => Ended::failed(
+        Ok(copied) if copied.digest != wanted.digest => StepResult::failed(
             made,
-            Problem::new(Kind::Invalid, "the received image differs from the preview")
-                .cause(format!("expected {}, got {}", wanted.digest, copied.digest)),
+            Problem::new(
+                ProblemKind::Invalid,
+                "the received image differs from the preview",
+            )
+            .cause(format!("expected {}, got {}", wanted.digest, copied.digest)),
         ),
         Ok(copied) => {
             if let Origin::Local(source) = &wanted.source {
@@ -131,21 +139,21 @@ async fn send(
             made.bytes_sent += copied.bytes_sent;
             made.bytes_skipped = copied.bytes_skipped;
             if copied.already {
-                Ended::skipped(made)
+                StepResult::skipped(made)
             } else {
-                Ended::done(made)
+                StepResult::done(made)
             }
         }
-        Err(_) if work.cancel.is_cancelled() => Ended::cancelled(made),
+        Err(_) if work.cancel.is_cancelled() => StepResult::cancelled(made),
         // No manifest refers to what was sent so far, and sending it again does no harm.
-        Err(problem) => Ended::failed(made, problem),
+        Err(problem) => StepResult::failed(made, problem),
     }
 }
 
 async fn job(
     services: &Services,
     registries: &Registries,
-    work: &Work<'_>,
+    work: &StepContext<'_>,
     wanted: &Wanted,
     place: Place,
     referrers: bool,

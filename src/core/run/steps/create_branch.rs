@@ -1,21 +1,21 @@
 //! Creates a branch at a commit of this run, and never moves an existing one.
 
-use super::{Checked, Ended, Tools, Work, WriteResult, check_write_verify, note};
-use crate::domain::{CommitId, GitHubRepository, Kind, Problem};
+use super::{Checked, StepClients, StepContext, StepResult, WriteResult, check_write_verify, note};
+use crate::domain::{CommitId, GitHubRepository, Problem, ProblemKind};
 use crate::plan::StepId;
 use crate::run::progress::Phase;
 use crate::services::github::{GitHubWriter, RefName};
 
 pub async fn perform(
-    tools: &Tools,
-    work: Work<'_>,
+    tools: &StepClients,
+    work: StepContext<'_>,
     repository: GitHubRepository,
     branch: String,
     from: StepId,
-) -> Ended {
+) -> StepResult {
     let Some(commit) = (work.made_of)(&from).and_then(|made| made.commit) else {
-        let problem = Problem::new(Kind::Internal, format!("step {from} created no commit"));
-        return Ended::failed(work.made, problem);
+        let problem = Problem::new(ProblemKind::Internal, format!("step {from} created no commit"));
+        return StepResult::failed(work.made, problem);
     };
     let github = &tools.services().github;
     let name = RefName::branch(&branch);
@@ -36,15 +36,15 @@ pub async fn perform(
     let mut made = work.made.clone();
     made.commit = Some(commit.clone());
     match result {
-        WriteResult::Already(()) => Ended::skipped(made),
-        WriteResult::Done(()) => Ended::done(made),
+        WriteResult::Already(()) => StepResult::skipped(made),
+        WriteResult::Done(()) => StepResult::done(made),
         other => other.ended(work.made),
     }
 }
 
 fn elsewhere(repository: &GitHubRepository, name: &RefName, there: &CommitId, ours: &CommitId) -> Problem {
     Problem::new(
-        Kind::Refused,
+        ProblemKind::Refused,
         format!("{name} of {repository} already exists: it was not changed"),
     )
     .cause(format!(

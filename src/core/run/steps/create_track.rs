@@ -1,11 +1,16 @@
 //! Creates a track of a charm.
 
-use super::{Checked, Ended, StoreTools, Work, WriteResult, check_write_verify, note};
+use super::{Checked, StepContext, StepResult, StoreTools, WriteResult, check_write_verify, note};
 use crate::domain::{CharmName, Track};
 use crate::run::progress::Phase;
 use crate::services::charmhub::bundle::no_longer_accepted;
 
-pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, track: Track) -> Ended {
+pub async fn perform(
+    tools: &StoreTools,
+    work: StepContext<'_>,
+    charm: CharmName,
+    track: Track,
+) -> StepResult {
     note(&work, Phase::Sending, "creating the track");
     let check = || async {
         let tracks = tools.publisher.tracks(&charm).await?;
@@ -17,7 +22,7 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, track
             // Only a bundle's track may be missing.
             let mut made = work.made;
             made.no_longer_accepted = work.step.optional && no_longer_accepted(&problem);
-            Ended::failed(made, problem)
+            StepResult::failed(made, problem)
         }
         other => other.ended(work.made),
     }

@@ -4,12 +4,17 @@
 use chrono::{DateTime, Utc};
 
 use super::set_secret::set_since;
-use super::{Checked, Ended, Tools, Work, check_write_verify, note};
+use super::{Checked, StepClients, StepContext, StepResult, check_write_verify, note};
 use crate::domain::SecretTarget;
 use crate::run::progress::Phase;
 use crate::services::github::GitHubWriter;
 
-pub async fn perform(tools: &Tools, work: Work<'_>, target: SecretTarget, before: DateTime<Utc>) -> Ended {
+pub async fn perform(
+    tools: &StepClients,
+    work: StepContext<'_>,
+    target: SecretTarget,
+    before: DateTime<Utc>,
+) -> StepResult {
     note(&work, Phase::Looking, "checking the copy");
     let github = &tools.services().github;
     let check = || async {

@@ -2,20 +2,20 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{Checked, Ended, Tools, Work, check_write_verify, note};
+use super::{Checked, StepClients, StepContext, StepResult, check_write_verify, note};
 use crate::domain::bundle::hold_tag;
-use crate::domain::{CommitId, GitHubRepository, Kind, Problem, ReleaseName};
+use crate::domain::{CommitId, GitHubRepository, Problem, ProblemKind, ReleaseName};
 use crate::run::progress::Phase;
 use crate::services::github::{GitHubWriter, RefName};
 
 /// Sets the tag at `at`. An existing tag is a hold, wherever it points.
 pub async fn set(
-    tools: &Tools,
-    work: Work<'_>,
+    tools: &StepClients,
+    work: StepContext<'_>,
     repository: GitHubRepository,
     release: ReleaseName,
     at: CommitId,
-) -> Ended {
+) -> StepResult {
     let github = &tools.services().github;
     let name = RefName::tag(&hold_tag(&release));
     note(&work, Phase::Looking, "checking the hold");
@@ -34,11 +34,11 @@ pub async fn set(
 
 /// Deletes the tag.
 pub async fn lift(
-    tools: &Tools,
-    work: Work<'_>,
+    tools: &StepClients,
+    work: StepContext<'_>,
     repository: GitHubRepository,
     release: ReleaseName,
-) -> Ended {
+) -> StepResult {
     let github = &tools.services().github;
     let name = RefName::tag(&hold_tag(&release));
     note(&work, Phase::Looking, "checking the hold");
@@ -55,7 +55,7 @@ pub async fn lift(
         }
         let summary = format!("{name} of {repository} was set again by another client: it was not deleted");
         Ok(Checked::Changed(
-            Problem::new(Kind::Refused, summary)
+            Problem::new(ProblemKind::Refused, summary)
                 .cause(format!(
                     "it was at {} and is at {} now",
                     first.short(),

@@ -4,34 +4,34 @@ use std::path::Path;
 
 use secrecy::ExposeSecret;
 
-use super::{Ended, Tools, Work, note};
-use crate::domain::{Kind, Problem};
-use crate::plan::{Keep, StepId, rotate};
+use super::{StepClients, StepContext, StepResult, note};
+use crate::domain::{Problem, ProblemKind};
+use crate::plan::{StepId, TokenStorage, rotate};
 use crate::run::progress::Phase;
 use crate::services::charmhub::StoreToken;
 use crate::services::credential_file::CredentialFile;
 use crate::services::{keyring, private_file};
 
-pub async fn perform(tools: &Tools, mut work: Work<'_>, keep: Keep) -> Ended {
+pub async fn perform(tools: &StepClients, mut work: StepContext<'_>, keep: TokenStorage) -> StepResult {
     if let Some(minted) = (work.made_of)(&StepId(rotate::SIGN_IN_STEP.to_owned())) {
         work.made.session = minted.session;
         work.made.expires_at = minted.expires_at;
     }
     note(&work, Phase::Sending, "storing the token");
-    let exported = matches!(keep, Keep::Export { .. });
+    let exported = matches!(keep, TokenStorage::Export { .. });
     let kept = match keep {
-        Keep::Keyring => in_keyring(tools).await,
-        Keep::EncryptedFile => in_encrypted_file(tools),
-        Keep::Export { path, force } => export(tools, Path::new(&path), force),
+        TokenStorage::Keyring => in_keyring(tools).await,
+        TokenStorage::EncryptedFile => in_encrypted_file(tools),
+        TokenStorage::Export { path, force } => export(tools, Path::new(&path), force),
     };
     match kept {
         Ok(()) => {
             if !exported {
                 use_it(tools);
             }
-            Ended::done(work.made)
+            StepResult::done(work.made)
         }
-        Err(problem) => Ended::failed(
+        Err(problem) => StepResult::failed(
             work.made,
             problem.hint("the new token was not stored: revoke its session, or sign in again"),
         ),
@@ -40,7 +40,7 @@ pub async fn perform(tools: &Tools, mut work: Work<'_>, keep: Keep) -> Ended {
 
 /// Uses the new token in this process from now on. Needed because the place where it was stored
 /// may be locked by a passphrase, and a variable may name another token.
-fn use_it(tools: &Tools) {
+fn use_it(tools: &StepClients) {
     let services = tools.services();
     match tools.value() {
         Ok(value) => match StoreToken::from_export(value.expose_secret(), "the sign-in") {
@@ -51,15 +51,16 @@ fn use_it(tools: &Tools) {
     }
 }
 
-async fn in_keyring(tools: &Tools) -> Result<(), Problem> {
+async fn in_keyring(tools: &StepClients) -> Result<(), Problem> {
     let export = tools.value()?;
     keyring::keep(&tools.services().endpoints.charmhub, &export).await
 }
 
-fn in_encrypted_file(tools: &Tools) -> Result<(), Problem> {
+fn in_encrypted_file(tools: &StepClients) -> Result<(), Problem> {
     let export = tools.value()?;
     let passphrase = tools.means.passphrase.as_ref().ok_or_else(|| {
-        Problem::new(Kind::Usage, "the encrypted file needs a passphrase").hint("give --passphrase-file FILE")
+        Problem::new(ProblemKind::Usage, "the encrypted file needs a passphrase")
+            .hint("give --passphrase-file FILE")
     })?;
     CredentialFile::in_folder(tools.session.journal.folder()).keep(
         passphrase,
@@ -68,7 +69,7 @@ fn in_encrypted_file(tools: &Tools) -> Result<(), Problem> {
     )
 }
 
-fn export(tools: &Tools, path: &Path, force: bool) -> Result<(), Problem> {
+fn export(tools: &StepClients, path: &Path, force: bool) -> Result<(), Problem> {
     let export = tools.value()?;
     let write = if force {
         private_file::write

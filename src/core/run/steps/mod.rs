@@ -32,12 +32,12 @@ use std::sync::{Mutex, PoisonError};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
-use super::means::Means;
+use super::means::RunSecrets;
 use super::progress::Phase;
-use super::runner::Telling;
+use super::runner::ProgressSender;
 use super::session::Session;
-use crate::domain::{FileFacts, Kind, Outside, Problem};
-use crate::journal::{Made, RunId, StepOutcome};
+use crate::domain::{FileFacts, Problem, ProblemKind, SanitizedText};
+use crate::journal::{RunId, StepOutcome, StepOutput};
 use crate::plan::{Op, Plan, Step, StepId};
 use crate::services::Services;
 use crate::services::charmhub::{Publisher, StoreWriter};
@@ -49,10 +49,10 @@ use write::{Checked, Pacer, WriteResult, check_write_verify};
 
 /// Holds the clients and writers that steps use. Made only for a run, and only if writing is
 /// allowed.
-pub struct Tools {
+pub struct StepClients {
     session: Session,
     run: RunId,
-    means: Means,
+    means: RunSecrets,
     /// The value of this run, once a sign-in or the operator has supplied it.
     hand: Mutex<Option<SecretString>>,
     /// Keeps the pause that GitHub asks for between two writes.
@@ -77,11 +77,16 @@ impl StoreTools {
     }
 }
 
-impl Tools {
+impl StepClients {
     /// Makes the writers of `session` that `plan` needs.
-    pub async fn new(session: &Session, run: &RunId, plan: &Plan, means: Means) -> Result<Self, Problem> {
+    pub async fn new(
+        session: &Session,
+        run: &RunId,
+        plan: &Plan,
+        means: RunSecrets,
+    ) -> Result<Self, Problem> {
         if session.read_only {
-            return Err(Problem::new(Kind::Refused, "this session is read-only"));
+            return Err(Problem::new(ProblemKind::Refused, "this session is read-only"));
         }
         let services = session.observer.services();
         let store = if plan.steps.iter().any(|step| step.op.charm().is_some()) {
@@ -107,8 +112,11 @@ impl Tools {
     fn value(&self) -> Result<SecretString, Problem> {
         let hand = self.hand.lock().unwrap_or_else(PoisonError::into_inner);
         hand.clone().ok_or_else(|| {
-            Problem::new(Kind::Internal, "the value of this run is no longer available")
-                .hint("run the same command again to sign in again")
+            Problem::new(
+                ProblemKind::Internal,
+                "the value of this run is no longer available",
+            )
+            .hint("run the same command again to sign in again")
         })
     }
 
@@ -118,35 +126,35 @@ impl Tools {
 }
 
 /// Holds one step being performed.
-pub struct Work<'a> {
+pub struct StepContext<'a> {
     /// The step.
     pub step: &'a Step,
     /// The plan that the step belongs to.
     pub plan: &'a Plan,
     /// What earlier attempts produced.
-    pub made: Made,
+    pub made: StepOutput,
     /// Writes what the step has produced so far to the journal.
-    pub keep: &'a (dyn Fn(&Made) -> Result<(), Problem> + Sync),
+    pub keep: &'a (dyn Fn(&StepOutput) -> Result<(), Problem> + Sync),
     /// Returns what another step produced.
-    pub made_of: &'a (dyn Fn(&StepId) -> Option<Made> + Sync),
+    pub made_of: &'a (dyn Fn(&StepId) -> Option<StepOutput> + Sync),
     /// Reports progress.
-    pub telling: &'a Telling,
+    pub telling: &'a ProgressSender,
     /// Requests cancellation.
     pub cancel: &'a CancellationToken,
 }
 
 /// Holds how a step ended.
-pub struct Ended {
+pub struct StepResult {
     /// The outcome.
     pub outcome: StepOutcome,
     /// What the step produced.
-    pub made: Made,
+    pub made: StepOutput,
     /// Why the step did not succeed.
     pub problem: Option<Problem>,
 }
 
-impl Ended {
-    const fn done(made: Made) -> Self {
+impl StepResult {
+    const fn done(made: StepOutput) -> Self {
         Self {
             outcome: StepOutcome::Done,
             made,
@@ -154,7 +162,7 @@ impl Ended {
         }
     }
 
-    const fn skipped(made: Made) -> Self {
+    const fn skipped(made: StepOutput) -> Self {
         Self {
             outcome: StepOutcome::Skipped,
             made,
@@ -162,7 +170,7 @@ impl Ended {
         }
     }
 
-    const fn cancelled(made: Made) -> Self {
+    const fn cancelled(made: StepOutput) -> Self {
         Self {
             outcome: StepOutcome::Cancelled,
             made,
@@ -170,7 +178,7 @@ impl Ended {
         }
     }
 
-    const fn failed(made: Made, problem: Problem) -> Self {
+    const fn failed(made: StepOutput, problem: Problem) -> Self {
         Self {
             outcome: StepOutcome::Failed,
             made,
@@ -178,7 +186,7 @@ impl Ended {
         }
     }
 
-    fn unknown(made: Made, problem: Problem) -> Self {
+    fn unknown(made: StepOutput, problem: Problem) -> Self {
         let problem = problem.hint("the outcome is unknown: 'windlass resume' checks it before continuing");
         Self {
             outcome: StepOutcome::Unknown,
@@ -189,7 +197,7 @@ impl Ended {
 }
 
 /// Performs one step.
-pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
+pub async fn perform(tools: &StepClients, work: StepContext<'_>) -> StepResult {
     match work.step.op.clone() {
         Op::SignIn { scope } => sign_in::perform(tools, work, scope).await,
         Op::KeepToken { keep } => keep_token::perform(tools, work, keep).await,
@@ -277,12 +285,15 @@ pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
         Op::CancelWorkflow { repository, run } => workflow::cancel(tools, work, repository, run).await,
         at_the_store => match &tools.store {
             Some(store) => perform_at_store(store, work, at_the_store).await,
-            None => Ended::failed(work.made, Problem::new(Kind::Internal, "no Charmhub client")),
+            None => StepResult::failed(
+                work.made,
+                Problem::new(ProblemKind::Internal, "no Charmhub client"),
+            ),
         },
     }
 }
 
-async fn perform_at_store(tools: &StoreTools, work: Work<'_>, op: Op) -> Ended {
+async fn perform_at_store(tools: &StoreTools, work: StepContext<'_>, op: Op) -> StepResult {
     match op {
         Op::CreateTrack { charm, track } => create_track::perform(tools, work, charm, track).await,
         Op::CopyImage {
@@ -326,9 +337,9 @@ async fn perform_at_store(tools: &StoreTools, work: Work<'_>, op: Op) -> Ended {
             before,
         } => release_bundle::perform(tools, work, bundle, channel, from, before).await,
         Op::Verify { charm, moves } => verify::perform(tools, work, charm, moves).await,
-        _ => Ended::failed(
+        _ => StepResult::failed(
             work.made,
-            Problem::new(Kind::Internal, "the step belongs to another service"),
+            Problem::new(ProblemKind::Internal, "the step belongs to another service"),
         ),
     }
 }
@@ -336,15 +347,15 @@ async fn perform_at_store(tools: &StoreTools, work: Work<'_>, op: Op) -> Ended {
 /// Returns the refusal for channels that another client changed since the preview; `changes` name
 /// what was previewed and what is there now.
 pub(super) fn changed_since(summary: String, changes: impl IntoIterator<Item = String>) -> Problem {
-    let problem = Problem::new(Kind::Refused, summary);
+    let problem = Problem::new(ProblemKind::Refused, summary);
     let problem = changes.into_iter().fold(problem, Problem::cause);
     problem.hint("check recent releases, then plan again")
 }
 
 /// Shows a note in the progress of a step.
-fn note(work: &Work<'_>, phase: Phase, text: &str) {
+fn note(work: &StepContext<'_>, phase: Phase, text: &str) {
     work.telling.step(&work.step.id, |p| {
         p.phase = phase;
-        p.note = Some(Outside::new(text));
+        p.note = Some(SanitizedText::new(text));
     });
 }

@@ -7,9 +7,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Checked, Ended, StoreTools, Work, WriteResult, check_write_verify, note};
-use crate::domain::{CharmName, CharmRevision, Digest, Kind, Problem, ResourceName, ResourceRevision};
-use crate::journal::{Made, StepOutcome};
+use super::{Checked, StepContext, StepResult, StoreTools, WriteResult, check_write_verify, note};
+use crate::domain::{CharmName, CharmRevision, Digest, Problem, ProblemKind, ResourceName, ResourceRevision};
+use crate::journal::{StepOutcome, StepOutput};
 use crate::run::progress::Phase;
 use crate::services::charmhub::bundle::no_longer_accepted;
 use crate::services::charmhub::writer::{ResourceKind, ReviewState, Written};
@@ -83,7 +83,7 @@ impl Push {
     }
 
     /// Records the revision in what the step produced.
-    fn brought(&self, made: &mut Made, revision: Option<u64>) {
+    fn brought(&self, made: &mut StepOutput, revision: Option<u64>) {
         match self.becomes {
             Becomes::Resource { .. } => made.resource_revision = revision.map(ResourceRevision),
             Becomes::Bundle { .. } => made.bundle_revision = revision.map(CharmRevision),
@@ -91,7 +91,7 @@ impl Push {
     }
 
     /// Returns the end of a step that the store refused.
-    fn refused(&self, mut made: Made, problem: Problem) -> Ended {
+    fn refused(&self, mut made: StepOutput, problem: Problem) -> StepResult {
         let ended = matches!(self.becomes, Becomes::Bundle { .. }) && no_longer_accepted(&problem);
         made.no_longer_accepted = ended;
         let problem = if ended {
@@ -102,7 +102,7 @@ impl Push {
         } else {
             problem
         };
-        Ended::failed(made, problem)
+        StepResult::failed(made, problem)
     }
 }
 
@@ -118,10 +118,10 @@ impl std::fmt::Display for Push {
 /// Stores the bytes by `store` unless a revision holds them, and follows the review to its end.
 pub async fn perform_push<Store, Stored>(
     tools: &StoreTools,
-    work: Work<'_>,
+    work: StepContext<'_>,
     push: Push,
     store: Store,
-) -> Ended
+) -> StepResult
 where
     Store: FnOnce() -> Stored,
     Stored: Future<Output = Result<String, Problem>>,
@@ -140,24 +140,24 @@ where
             push.brought(&mut made, Some(revision));
             made.created = created;
             return if created {
-                Ended::done(made)
+                StepResult::done(made)
             } else {
-                Ended::skipped(made)
+                StepResult::skipped(made)
             };
         }
         Ok(None) => {}
-        Err(problem) => return Ended::failed(made, problem),
+        Err(problem) => return StepResult::failed(made, problem),
     }
     // Only an upload of an earlier attempt can already be under review: a store's answer about an
     // id that it has not received yet means nothing.
     let fresh = AtomicBool::new(made.upload_id.is_none());
     if made.upload_id.is_none() {
         if work.cancel.is_cancelled() {
-            return Ended::cancelled(made);
+            return StepResult::cancelled(made);
         }
         let stored = tokio::select! {
             stored = store() => stored,
-            () = work.cancel.cancelled() => return Ended::cancelled(made),
+            () = work.cancel.cancelled() => return StepResult::cancelled(made),
         };
         match stored {
             Ok(id) => {
@@ -167,7 +167,7 @@ where
             Err(problem) => return push.refused(made, problem),
         }
         if let Err(problem) = (work.keep)(&made) {
-            return Ended::failed(made, problem);
+            return StepResult::failed(made, problem);
         }
     }
     let upload_id = made.upload_id.clone().unwrap_or_default();
@@ -197,7 +197,7 @@ where
 }
 
 /// Checks in the store's list that the revision of the review holds what was uploaded.
-async fn confirm(tools: &StoreTools, ended: Ended, push: &Push) -> Ended {
+async fn confirm(tools: &StoreTools, ended: StepResult, push: &Push) -> StepResult {
     if ended.outcome != StepOutcome::Done {
         return ended;
     }
@@ -206,18 +206,18 @@ async fn confirm(tools: &StoreTools, ended: Ended, push: &Push) -> Ended {
         match push.find(tools).await {
             Ok(Some(listed)) => {
                 push.brought(&mut made, Some(listed));
-                return Ended::done(made);
+                return StepResult::done(made);
             }
             // The list may lag behind the review.
             Ok(None) => tokio::time::sleep(Duration::from_millis(millis)).await,
-            Err(problem) => return Ended::unknown(made, problem),
+            Err(problem) => return StepResult::unknown(made, problem),
         }
     }
     let problem = Problem::new(
-        Kind::Service,
+        ProblemKind::Service,
         format!("Charmhub approved an upload for {push}, but lists no revision with it"),
     );
-    Ended::failed(
+    StepResult::failed(
         made,
         problem.hint("nothing was released; run the same command again"),
     )
@@ -228,7 +228,13 @@ enum Taken {
     Revision(u64),
 }
 
-async fn review(tools: &StoreTools, work: &Work<'_>, mut made: Made, push: &Push, taken: Taken) -> Ended {
+async fn review(
+    tools: &StoreTools,
+    work: &StepContext<'_>,
+    mut made: StepOutput,
+    push: &Push,
+    taken: Taken,
+) -> StepResult {
     let charm = &push.charm;
     let upload_id = made.upload_id.clone().unwrap_or_default();
     let mut state = match taken {
@@ -240,7 +246,7 @@ async fn review(tools: &StoreTools, work: &Work<'_>, mut made: Made, push: &Push
             ReviewState::Approved(revision) => {
                 push.brought(&mut made, Some(revision));
                 made.created = true;
-                return Ended::done(made);
+                return StepResult::done(made);
             }
             ReviewState::Rejected(reasons) => {
                 made.upload_id = None;
@@ -248,10 +254,12 @@ async fn review(tools: &StoreTools, work: &Work<'_>, mut made: Made, push: &Push
                 if let Ok(Some(revision)) = push.find(tools).await {
                     push.brought(&mut made, Some(revision));
                     made.created = false;
-                    return Ended::skipped(made);
+                    return StepResult::skipped(made);
                 }
-                let mut problem =
-                    Problem::new(Kind::Refused, format!("Charmhub rejected the upload for {charm}"));
+                let mut problem = Problem::new(
+                    ProblemKind::Refused,
+                    format!("Charmhub rejected the upload for {charm}"),
+                );
                 for reason in reasons {
                     problem = problem.cause(reason);
                 }
@@ -272,26 +280,26 @@ async fn review(tools: &StoreTools, work: &Work<'_>, mut made: Made, push: &Push
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(pace)) => {}
             () = work.cancel.cancelled() => {
-                let problem = Problem::new(Kind::Refused, format!("stopped while Charmhub reviews an \
+                let problem = Problem::new(ProblemKind::Refused, format!("stopped while Charmhub reviews an \
                     upload of {charm}"));
-                return Ended::unknown(made, problem);
+                return StepResult::unknown(made, problem);
             }
         }
         state = match tools.writer.review(charm, &upload_id).await {
             Ok(Some(state)) => state,
             Ok(None) => {
                 let problem = Problem::new(
-                    Kind::Service,
+                    ProblemKind::Service,
                     format!("Charmhub no longer lists an upload of {charm}"),
                 );
-                return Ended::unknown(made, problem);
+                return StepResult::unknown(made, problem);
             }
-            Err(problem) => return Ended::unknown(made, problem),
+            Err(problem) => return StepResult::unknown(made, problem),
         };
     }
     let problem = Problem::new(
-        Kind::Service,
+        ProblemKind::Service,
         format!("an upload of {charm} is still in review at Charmhub"),
     );
-    Ended::unknown(made, problem)
+    StepResult::unknown(made, problem)
 }

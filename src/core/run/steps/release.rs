@@ -1,17 +1,19 @@
 //! Releases a charm: every channel and base in one request, only from what was previewed.
 
-use super::{Checked, Ended, StoreTools, Work, WriteResult, changed_since, check_write_verify, note};
+use super::{
+    Checked, StepContext, StepResult, StoreTools, WriteResult, changed_since, check_write_verify, note,
+};
 use crate::domain::charm::{ChannelRow, Serving};
-use crate::domain::{CharmName, Kind, Problem, ResourceName, ResourceRevision};
-use crate::journal::{Made, Released, ReleasedResource};
-use crate::plan::{AttachFrom, Move, StepId};
+use crate::domain::{CharmName, Problem, ProblemKind, ResourceName, ResourceRevision};
+use crate::journal::{Released, ReleasedResource, StepOutput};
+use crate::plan::{AttachFrom, ChannelUpdate, StepId};
 use crate::run::progress::Phase;
 use crate::services::charmhub::writer::{ReleaseItem, ReleaseResource};
 
 /// Holds a planned channel change with the numbers of its resources.
 pub struct Target<'a> {
     /// What was planned.
-    pub planned: &'a Move,
+    pub planned: &'a ChannelUpdate,
     /// Every resource with its revision.
     pub resources: Vec<(ResourceName, ResourceRevision)>,
 }
@@ -52,14 +54,14 @@ impl Target<'_> {
 /// since.
 pub fn changed_after(charm: &CharmName, changes: Vec<String>) -> Problem {
     let summary = format!("this run released {charm}, and another client changed it since");
-    let problem = Problem::new(Kind::Refused, summary);
+    let problem = Problem::new(ProblemKind::Refused, summary);
     changes.into_iter().fold(problem, Problem::cause)
 }
 
 /// Fills in the numbers that earlier steps produced.
 pub fn targets<'a>(
-    made_of: &dyn Fn(&StepId) -> Option<Made>,
-    moves: &'a [Move],
+    made_of: &dyn Fn(&StepId) -> Option<StepOutput>,
+    moves: &'a [ChannelUpdate],
 ) -> Result<Vec<Target<'a>>, Problem> {
     moves
         .iter()
@@ -74,7 +76,7 @@ pub fn targets<'a>(
                             .and_then(|made| made.resource_revision)
                             .ok_or_else(|| {
                                 Problem::new(
-                                    Kind::Internal,
+                                    ProblemKind::Internal,
                                     format!("step {step} recorded no resource revision"),
                                 )
                             })?,
@@ -87,10 +89,15 @@ pub fn targets<'a>(
         .collect()
 }
 
-pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves: Vec<Move>) -> Ended {
+pub async fn perform(
+    tools: &StoreTools,
+    work: StepContext<'_>,
+    charm: CharmName,
+    moves: Vec<ChannelUpdate>,
+) -> StepResult {
     let targets = match targets(work.made_of, &moves) {
         Ok(targets) => targets,
-        Err(problem) => return Ended::failed(work.made, problem),
+        Err(problem) => return StepResult::failed(work.made, problem),
     };
     note(&work, Phase::Looking, "checking the channels");
     let check = || async { Ok(checked(&charm, &targets, &tools.publisher.rows(&charm).await?)) };
@@ -100,14 +107,14 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
         async move { tools.writer.release(charm, &items).await }
     };
     let result = check_write_verify(&work, None, check, write).await;
-    let released = |mut made: Made| {
+    let released = |mut made: StepOutput| {
         made.released = targets.iter().map(|target| record(&charm, target)).collect();
         made.released.dedup();
         made
     };
     match result {
-        WriteResult::Already(()) => Ended::skipped(released(work.made)),
-        WriteResult::Done(()) => Ended::done(released(work.made)),
+        WriteResult::Already(()) => StepResult::skipped(released(work.made)),
+        WriteResult::Done(()) => StepResult::done(released(work.made)),
         other => other.ended(work.made),
     }
 }

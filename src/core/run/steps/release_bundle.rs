@@ -1,10 +1,12 @@
 //! Releases an uploaded bundle, only if its channel serves what was previewed.
 
-use super::{Checked, Ended, StoreTools, Work, WriteResult, changed_since, check_write_verify, note};
+use super::{
+    Checked, StepContext, StepResult, StoreTools, WriteResult, changed_since, check_write_verify, note,
+};
 use crate::domain::bundle::archive::{archive, sha3_384};
 use crate::domain::charm::{ChannelRow, bundle_serves};
-use crate::domain::{Channel, CharmName, CharmRevision, Kind, Problem};
-use crate::journal::{Made, Released};
+use crate::domain::{Channel, CharmName, CharmRevision, Problem, ProblemKind};
+use crate::journal::{Released, StepOutput};
 use crate::plan::{Op, Plan, StepId};
 use crate::run::progress::Phase;
 use crate::services::charmhub::bundle::no_longer_accepted;
@@ -27,12 +29,12 @@ pub fn changed(rows: &[ChannelRow], channel: &Channel, before: Option<CharmRevis
 
 pub async fn perform(
     tools: &StoreTools,
-    work: Work<'_>,
+    work: StepContext<'_>,
     bundle: CharmName,
     channel: Channel,
     from: StepId,
     before: Option<CharmRevision>,
-) -> Ended {
+) -> StepResult {
     let uploaded = (work.made_of)(&from).unwrap_or_default();
     let mut made = work.made.clone();
     made.no_longer_accepted = false;
@@ -43,7 +45,7 @@ pub async fn perform(
     };
     let revision = match revision {
         Ok(revision) => revision,
-        Err(problem) => return Ended::failed(made, problem),
+        Err(problem) => return StepResult::failed(made, problem),
     };
     let items = [ReleaseItem {
         revision: Some(revision),
@@ -65,7 +67,7 @@ pub async fn perform(
         note(&work, Phase::Sending, "releasing the bundle");
         tools.writer.release(&bundle, &items)
     };
-    let released = |mut made: Made| {
+    let released = |mut made: StepOutput| {
         made.bundle_revision = Some(revision);
         made.released = vec![Released {
             charm: bundle.clone(),
@@ -76,11 +78,11 @@ pub async fn perform(
         made
     };
     match check_write_verify(&work, None, check, write).await {
-        WriteResult::Already(()) => Ended::skipped(released(made)),
-        WriteResult::Done(()) => Ended::done(released(made)),
+        WriteResult::Already(()) => StepResult::skipped(released(made)),
+        WriteResult::Done(()) => StepResult::done(released(made)),
         WriteResult::Refused(problem) => {
             made.no_longer_accepted = no_longer_accepted(&problem);
-            Ended::failed(made, problem)
+            StepResult::failed(made, problem)
         }
         other => other.ended(made),
     }
@@ -96,7 +98,7 @@ async fn listed(
 ) -> Result<CharmRevision, Problem> {
     let missing = || {
         Problem::new(
-            Kind::Internal,
+            ProblemKind::Internal,
             format!("step {from} created no revision of {bundle}"),
         )
     };

@@ -6,17 +6,19 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::{Checked, Ended, StoreTools, Tools, Work, WriteResult, check_write_verify, note};
-use crate::domain::{GitHubRepository, Kind, Outside, Problem, SessionId};
+use super::{
+    Checked, StepClients, StepContext, StepResult, StoreTools, WriteResult, check_write_verify, note,
+};
+use crate::domain::{GitHubRepository, Problem, ProblemKind, SanitizedText, SessionId};
 use crate::run::progress::Phase;
 use crate::services::charmhub::{Publisher, StoreToken};
 
 pub async fn perform(
-    tools: &Tools,
-    mut work: Work<'_>,
+    tools: &StepClients,
+    mut work: StepContext<'_>,
     session: SessionId,
     repositories: Vec<GitHubRepository>,
-) -> Ended {
+) -> StepResult {
     note(&work, Phase::Looking, "checking for running jobs");
     if let Some(why) = in_use(tools, &session, &repositories).await {
         return leave(work, why);
@@ -49,7 +51,7 @@ pub async fn perform(
             && let Some(why) = in_use(tools, &session, &repositories).await
         {
             *busy.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
-            return Ok(Checked::Changed(Problem::new(Kind::Refused, why)));
+            return Ok(Checked::Changed(Problem::new(ProblemKind::Refused, why)));
         }
         Ok(Checked::Planned(()))
     };
@@ -59,7 +61,7 @@ pub async fn perform(
         (WriteResult::Refused(_), Some(why)) => leave(work, why),
         (WriteResult::Already(()), _) => {
             work.made.note = Some("already revoked, or no longer listed by Charmhub".into());
-            Ended::skipped(work.made)
+            StepResult::skipped(work.made)
         }
         (WriteResult::Refused(problem), None) => refused(work, &session, problem),
         (other, _) => other.ended(work.made),
@@ -67,7 +69,11 @@ pub async fn perform(
 }
 
 /// Returns why a job may be using the token of `session` right now.
-async fn in_use(tools: &Tools, session: &SessionId, repositories: &[GitHubRepository]) -> Option<String> {
+async fn in_use(
+    tools: &StepClients,
+    session: &SessionId,
+    repositories: &[GitHubRepository],
+) -> Option<String> {
     for repository in repositories {
         let why = match tools.services().github.busy(repository).await {
             Ok(busy) => {
@@ -85,7 +91,7 @@ async fn in_use(tools: &Tools, session: &SessionId, repositories: &[GitHubReposi
 
 /// Returns the store's publisher with the value of this run, else with the operator's own
 /// credential.
-async fn publisher(tools: &Tools) -> Result<Publisher, Problem> {
+async fn publisher(tools: &StepClients) -> Result<Publisher, Problem> {
     use secrecy::ExposeSecret;
     if let Ok(value) = tools.value()
         && let Ok(token) = StoreToken::from_export(value.expose_secret(), "this run")
@@ -99,11 +105,11 @@ async fn publisher(tools: &Tools) -> Result<Publisher, Problem> {
     tools.services().publisher().await
 }
 
-fn refused(work: Work<'_>, session: &SessionId, problem: Problem) -> Ended {
+fn refused(work: StepContext<'_>, session: &SessionId, problem: Problem) -> StepResult {
     if !work.step.optional {
-        return Ended::failed(work.made, problem);
+        return StepResult::failed(work.made, problem);
     }
-    if matches!(problem.kind, Kind::Credentials | Kind::Refused) {
+    if matches!(problem.kind, ProblemKind::Credentials | ProblemKind::Refused) {
         return leave(
             work,
             format!(
@@ -119,10 +125,10 @@ fn refused(work: Work<'_>, session: &SessionId, problem: Problem) -> Ended {
 }
 
 /// Skips a session that must not be revoked now, and reports why.
-fn leave(mut work: Work<'_>, why: String) -> Ended {
+fn leave(mut work: StepContext<'_>, why: String) -> StepResult {
     if work.step.optional {
-        work.made.note = Some(Outside::new(why));
-        return Ended::skipped(work.made);
+        work.made.note = Some(SanitizedText::new(why));
+        return StepResult::skipped(work.made);
     }
-    Ended::failed(work.made, Problem::new(Kind::Refused, why))
+    StepResult::failed(work.made, Problem::new(ProblemKind::Refused, why))
 }

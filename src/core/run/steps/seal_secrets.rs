@@ -3,40 +3,40 @@
 
 use futures_util::future::try_join_all;
 
-use super::{Ended, Tools, Work, note};
+use super::{StepClients, StepContext, StepResult, note};
 use crate::domain::secret::{SealedOrganisation, SealedValue};
 use crate::domain::{OrganisationSecret, Problem, SecretTarget};
-use crate::journal::Made;
+use crate::journal::StepOutput;
 use crate::plan::{StepId, rotate};
 use crate::run::progress::Phase;
 use crate::services::seal;
 
 pub async fn perform(
-    tools: &Tools,
-    work: Work<'_>,
+    tools: &StepClients,
+    work: StepContext<'_>,
     targets: Vec<SecretTarget>,
     organisations: Vec<OrganisationSecret>,
-) -> Ended {
+) -> StepResult {
     note(&work, Phase::Looking, "reading the keys");
     let checked = (work.made_of)(&StepId(rotate::CHECK_STEP.to_owned())).unwrap_or_default();
     match sealed(tools, &targets, &organisations, checked).await {
         Ok(made) => {
             // On disk before any of them is sent.
             if let Err(problem) = (work.keep)(&made) {
-                return Ended::failed(work.made, problem);
+                return StepResult::failed(work.made, problem);
             }
-            Ended::done(made)
+            StepResult::done(made)
         }
-        Err(problem) => Ended::failed(work.made, problem.hint("no secret was changed")),
+        Err(problem) => StepResult::failed(work.made, problem.hint("no secret was changed")),
     }
 }
 
 async fn sealed(
-    tools: &Tools,
+    tools: &StepClients,
     targets: &[SecretTarget],
     organisations: &[OrganisationSecret],
-    checked: Made,
-) -> Result<Made, Problem> {
+    checked: StepOutput,
+) -> Result<StepOutput, Problem> {
     let value = tools.value()?;
     let github = &tools.services().github;
     let sealed = try_join_all(targets.iter().map(|target| async {
@@ -57,12 +57,12 @@ async fn sealed(
         })
     }))
     .await?;
-    Ok(Made {
+    Ok(StepOutput {
         fingerprint: Some(tools.session.journal.fingerprint(&value)?),
         session: checked.session,
         expires_at: checked.expires_at,
         sealed,
         sealed_organisation,
-        ..Made::default()
+        ..StepOutput::default()
     })
 }

@@ -6,33 +6,33 @@
 use chrono::{DateTime, Utc};
 
 use super::set_secret::{Setting, expired, put, recorded};
-use super::{Ended, Tools, Work};
+use super::{StepClients, StepContext, StepResult};
 use crate::domain::secret::{SelectedRepository, Selection};
-use crate::domain::{Kind, OrganisationSecret, Problem, SecretTarget};
+use crate::domain::{OrganisationSecret, Problem, ProblemKind, SecretTarget};
 use crate::plan::{StepId, rotate};
 use crate::services::github::GitHubWriter;
 
 pub async fn perform(
-    tools: &Tools,
-    mut work: Work<'_>,
+    tools: &StepClients,
+    mut work: StepContext<'_>,
     secret: OrganisationSecret,
     repositories: Vec<SelectedRepository>,
     before: Option<DateTime<Utc>>,
-) -> Ended {
+) -> StepResult {
     let seals = (work.made_of)(&StepId(rotate::SEAL_STEP.to_owned())).unwrap_or_default();
     let Some(sealed) = seals
         .sealed_organisation
         .iter()
         .find(|sealed| sealed.secret == secret)
     else {
-        return Ended::failed(
+        return StepResult::failed(
             work.made,
-            Problem::new(Kind::Internal, format!("no encrypted value for {secret}"))
+            Problem::new(ProblemKind::Internal, format!("no encrypted value for {secret}"))
                 .hint("run the same command again"),
         );
     };
     if let Some(problem) = expired(&seals) {
-        return Ended::failed(work.made, problem);
+        return StepResult::failed(work.made, problem);
     }
     let ids: Vec<u64> = repositories.iter().map(|one| one.id).collect();
     let github = &tools.services().github;
@@ -68,11 +68,11 @@ pub async fn perform(
     // one.
     if shared.selection != Selection::Selected(ids.iter().copied().collect()) {
         let problem = Problem::new(
-            Kind::Service,
+            ProblemKind::Service,
             format!("GitHub accepted {secret}, but lists other repositories for it than requested"),
         )
         .hint("check the organisation's settings; no copy was deleted");
-        return Ended::failed(work.made, problem);
+        return StepResult::failed(work.made, problem);
     }
     let updated_at = shared.facts.updated_at;
     work.made.updated_at = Some(updated_at);

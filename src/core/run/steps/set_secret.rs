@@ -9,10 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::write::{Sent, check_and_write};
-use super::{Checked, Ended, Tools, Work, WriteResult, note};
+use super::{Checked, StepClients, StepContext, StepResult, WriteResult, note};
 use crate::domain::secret::LineageRecord;
-use crate::domain::{Hint, Kind, Outside, Problem, SecretTarget, count};
-use crate::journal::{Made, RunRecord, StepOutcome};
+use crate::domain::{Hint, Problem, ProblemKind, SanitizedText, SecretTarget, count};
+use crate::journal::{RunRecord, StepOutcome, StepOutput};
 use crate::plan::{Op, Plan, StepId, rotate};
 use crate::run::progress::Phase;
 use crate::services::Services;
@@ -20,21 +20,21 @@ use crate::services::github::GitHubWriter;
 use crate::services::http::{Written, host_of};
 
 pub async fn perform(
-    tools: &Tools,
-    mut work: Work<'_>,
+    tools: &StepClients,
+    mut work: StepContext<'_>,
     target: SecretTarget,
     before: Option<DateTime<Utc>>,
-) -> Ended {
+) -> StepResult {
     let seals = (work.made_of)(&StepId(rotate::SEAL_STEP.to_owned())).unwrap_or_default();
     let Some(sealed) = seals.sealed.iter().find(|sealed| sealed.target == target) else {
-        return Ended::failed(
+        return StepResult::failed(
             work.made,
-            Problem::new(Kind::Internal, format!("no encrypted value for {target}"))
+            Problem::new(ProblemKind::Internal, format!("no encrypted value for {target}"))
                 .hint("run the same command again"),
         );
     };
     if let Some(problem) = expired(&seals) {
-        return Ended::failed(work.made, problem);
+        return StepResult::failed(work.made, problem);
     }
     let github = &tools.services().github;
     let writer = GitHubWriter::new(github.clone());
@@ -63,11 +63,11 @@ pub async fn perform(
 }
 
 /// Returns why the value of `seals` may no longer be sent: its token has expired.
-pub(super) fn expired(seals: &Made) -> Option<Problem> {
+pub(super) fn expired(seals: &StepOutput) -> Option<Problem> {
     let end = seals.expires_at.filter(|end| *end <= Utc::now())?;
     Some(
         Problem::new(
-            Kind::Credentials,
+            ProblemKind::Credentials,
             format!(
                 "the token of this run expired at {} and was not sent",
                 end.format("%Y-%m-%d %H:%M:%S UTC")
@@ -79,16 +79,16 @@ pub(super) fn expired(seals: &Made) -> Option<Problem> {
 
 /// Returns the end of a step that set the value of `seals` for `targets`: recorded for each.
 pub(super) fn recorded(
-    tools: &Tools,
-    work: Work<'_>,
-    seals: &Made,
+    tools: &StepClients,
+    work: StepContext<'_>,
+    seals: &StepOutput,
     targets: impl IntoIterator<Item = SecretTarget>,
     updated_at: DateTime<Utc>,
-) -> Ended {
+) -> StepResult {
     let Some(fingerprint) = &seals.fingerprint else {
-        return Ended::failed(
+        return StepResult::failed(
             work.made,
-            Problem::new(Kind::Internal, "an encrypted value without a fingerprint"),
+            Problem::new(ProblemKind::Internal, "an encrypted value without a fingerprint"),
         );
     };
     for target in targets {
@@ -98,14 +98,14 @@ pub(super) fn recorded(
             fingerprint: fingerprint.clone(),
             session: seals.session.clone(),
             expires_at: seals.expires_at,
-            run: Outside::new(tools.run.to_string()),
+            run: SanitizedText::new(tools.run.to_string()),
             at: Utc::now(),
         };
         if let Err(problem) = tools.session.journal.record_lineage(&record) {
-            return Ended::unknown(work.made, problem);
+            return StepResult::unknown(work.made, problem);
         }
     }
-    Ended::done(work.made)
+    StepResult::done(work.made)
 }
 
 /// Identifies a secret that gets a new value.
@@ -130,7 +130,7 @@ pub(super) fn set_since(
             |at| format!("set {}", at.format("%Y-%m-%d %H:%M:%S UTC")),
         )
     };
-    Problem::new(Kind::Refused, summary)
+    Problem::new(ProblemKind::Refused, summary)
         .cause(format!(
             "it was {} at the preview and is {} now",
             word(before),
@@ -157,8 +157,8 @@ pub(in crate::run) fn seconds_ahead(services: &Services) -> i64 {
 /// returns when it was set, `write` sends the seal. A secret that another client set since the
 /// preview, or since an earlier try, is left as it is.
 pub(super) async fn put<Facts, Look, Seen, Write, Answer>(
-    tools: &Tools,
-    work: &mut Work<'_>,
+    tools: &StepClients,
+    work: &mut StepContext<'_>,
     secret: Setting,
     look: Look,
     set_at: impl Fn(&Facts) -> DateTime<Utc>,
@@ -195,7 +195,7 @@ where
                 at the same time"
             );
             Checked::Unclear(Problem {
-                kind: Kind::Network,
+                kind: ProblemKind::Network,
                 hints: vec![Hint::new(
                     format!(
                         "if no other client set it, send this run's value again: windlass resume {}",
@@ -214,7 +214,7 @@ where
         note(at_work, Phase::Sending, "setting the secret");
         let now = Utc::now();
         *tried.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
-        let kept = (at_work.keep)(&Made {
+        let kept = (at_work.keep)(&StepOutput {
             sent_at: Some(now),
             ..at_work.made.clone()
         });
@@ -238,7 +238,7 @@ where
         Ok(Some(facts)) => Ok(facts),
         Ok(None) => Err(WriteResult::Refused(
             Problem::new(
-                Kind::Service,
+                ProblemKind::Service,
                 format!("GitHub accepted {name}, but does not list it"),
             )
             .hint(format!(

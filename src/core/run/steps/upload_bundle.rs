@@ -6,20 +6,20 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::push::{Becomes, Push, perform_push};
-use super::{Ended, StoreTools, Work, note};
+use super::{StepContext, StepResult, StoreTools, note};
 use crate::domain::bundle::archive::{archive, sha3_384};
 use crate::domain::{CharmName, Digest, FileBytes};
 use crate::run::progress::Phase;
 
 pub async fn perform(
     tools: &StoreTools,
-    work: Work<'_>,
+    work: StepContext<'_>,
     bundle: CharmName,
     files: BTreeMap<String, FileBytes>,
-) -> Ended {
+) -> StepResult {
     let packed = match archive(&files) {
         Ok(packed) => Bytes::from(packed),
-        Err(problem) => return Ended::failed(work.made, problem),
+        Err(problem) => return StepResult::failed(work.made, problem),
     };
     let push = Push {
         sha256: Digest::from_bytes(Sha256::digest(&packed).into()),

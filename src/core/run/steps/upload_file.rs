@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::push::{Becomes, Push, perform_push};
-use super::{Ended, StoreTools, Work, note};
+use super::{StepContext, StepResult, StoreTools, note};
 use crate::domain::{CharmName, FileFacts, ResourceName};
 use crate::run::progress::Phase;
 use crate::run::runner::Rate;
@@ -16,12 +16,12 @@ const PICTURE: Duration = Duration::from_millis(200);
 
 pub async fn perform(
     tools: &StoreTools,
-    mut work: Work<'_>,
+    mut work: StepContext<'_>,
     charm: CharmName,
     resource: ResourceName,
     file: FileFacts,
     architectures: Vec<String>,
-) -> Ended {
+) -> StepResult {
     let (telling, id) = (work.telling, &work.step.id);
     note(&work, Phase::Sending, "uploading the file");
     telling.step(id, |p| p.bytes_total = Some(file.size));

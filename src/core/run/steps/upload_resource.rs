@@ -1,22 +1,22 @@
 //! Makes an image in the store's registry a revision of a resource, by its descriptor.
 
 use super::push::{Becomes, Push, perform_push};
-use super::{Ended, StoreTools, Work, note};
+use super::{StepContext, StepResult, StoreTools, note};
 use crate::domain::{CharmName, ManifestDigest, ResourceName};
 use crate::run::progress::Phase;
 use crate::services::charmhub::writer::ResourceKind;
 
 pub async fn perform(
     tools: &StoreTools,
-    work: Work<'_>,
+    work: StepContext<'_>,
     charm: CharmName,
     resource: ResourceName,
     digest: ManifestDigest,
     architectures: Vec<String>,
-) -> Ended {
+) -> StepResult {
     let descriptor = match tools.writer.descriptor(&charm, &resource, digest).await {
         Ok(descriptor) => descriptor,
-        Err(problem) => return Ended::failed(work.made, problem),
+        Err(problem) => return StepResult::failed(work.made, problem),
     };
     let push = Push {
         charm,

@@ -4,19 +4,24 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::release::{changed_after, targets};
-use super::{Ended, StoreTools, Work, note};
+use super::{StepContext, StepResult, StoreTools, note};
 use crate::domain::charm::ChannelRow;
-use crate::domain::{CharmName, Kind, Problem};
-use crate::plan::Move;
+use crate::domain::{CharmName, Problem, ProblemKind};
+use crate::plan::ChannelUpdate;
 use crate::run::progress::Phase;
 
 /// Reads of the public view before the wait is given up: about three minutes.
 const LOOKS: usize = 60;
 
-pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves: Vec<Move>) -> Ended {
+pub async fn perform(
+    tools: &StoreTools,
+    work: StepContext<'_>,
+    charm: CharmName,
+    moves: Vec<ChannelUpdate>,
+) -> StepResult {
     let targets = match targets(work.made_of, &moves) {
         Ok(targets) => targets,
-        Err(problem) => return Ended::failed(work.made, problem),
+        Err(problem) => return StepResult::failed(work.made, problem),
     };
     note(&work, Phase::Looking, "checking the public API");
     // If the run is resumed later, another client may have released something else since: then
@@ -27,16 +32,16 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
             if !moved.is_empty() {
                 let problem = changed_after(&charm, moved);
                 let hint = "check recent releases, then plan again";
-                return Ended::failed(work.made, problem.hint(hint));
+                return StepResult::failed(work.made, problem.hint(hint));
             }
         }
-        Err(problem) => return Ended::unknown(work.made, problem),
+        Err(problem) => return StepResult::unknown(work.made, problem),
     }
     let mut failure = None;
     for look in 0..LOOKS {
         match served(tools, &charm).await {
             Ok(rows) if targets.iter().all(|target| target.served_by(&rows)) => {
-                return Ended::done(work.made);
+                return StepResult::done(work.made);
             }
             Ok(_) => {
                 failure = None;
@@ -55,16 +60,16 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
         let pause = Duration::from_millis(if look < 5 { 300 } else { 3000 });
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = work.cancel.cancelled() => return Ended::cancelled(work.made),
+            () = work.cancel.cancelled() => return StepResult::cancelled(work.made),
         }
     }
     let problem = failure.unwrap_or_else(|| {
         Problem::new(
-            Kind::Service,
+            ProblemKind::Service,
             format!("{charm} is released, but not yet visible to the public"),
         )
     });
-    Ended::unknown(work.made, problem)
+    StepResult::unknown(work.made, problem)
 }
 
 async fn served(tools: &StoreTools, charm: &CharmName) -> Result<Vec<ChannelRow>, Problem> {

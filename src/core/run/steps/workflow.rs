@@ -11,9 +11,9 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 
 use super::write::pause_before_retry;
-use super::{Checked, Ended, Tools, Work, check_write_verify, note};
+use super::{Checked, StepClients, StepContext, StepResult, check_write_verify, note};
 use crate::domain::workflow::WorkflowRun;
-use crate::domain::{GitHubRepository, Kind, Outside, Problem};
+use crate::domain::{GitHubRepository, Problem, ProblemKind, SanitizedText};
 use crate::journal::Dispatched;
 use crate::run::progress::Phase;
 use crate::services::github::{GitHub, GitHubWriter};
@@ -53,10 +53,10 @@ enum Found {
 }
 
 /// Starts a workflow.
-pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ended {
+pub async fn dispatch(tools: &StepClients, mut work: StepContext<'_>, wanted: Wanted) -> StepResult {
     let github = &tools.services().github;
     if work.made.workflow_run.is_some() {
-        return Ended::done(work.made);
+        return StepResult::done(work.made);
     }
     note(&work, Phase::Looking, "reading the runs of the workflow");
     if let Some(mark) = work.made.dispatched.clone() {
@@ -64,19 +64,19 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
         match ours(github, &wanted, &mark).await {
             Ok(Found::One(run)) => {
                 work.made.workflow_run = Some(run);
-                return Ended::done(work.made);
+                return StepResult::done(work.made);
             }
-            Ok(Found::Several(runs)) => return Ended::unknown(work.made, several(&runs)),
+            Ok(Found::Several(runs)) => return StepResult::unknown(work.made, several(&runs)),
             Ok(Found::None) if Utc::now() - mark.at < SHOWN => {
                 let problem = Problem::new(
-                    Kind::Network,
+                    ProblemKind::Network,
                     "the start may or may not have happened, and GitHub may not list the run yet",
                 )
                 .hint("wait a minute, then run: windlass resume");
-                return Ended::unknown(work.made, problem);
+                return StepResult::unknown(work.made, problem);
             }
             Ok(Found::None) => {}
-            Err(problem) => return Ended::unknown(work.made, problem),
+            Err(problem) => return StepResult::unknown(work.made, problem),
         }
     }
     let account = github.account().await.ok().and_then(|facts| facts.account);
@@ -86,10 +86,10 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
         // Read before every try: a run that another client started meanwhile is not ours.
         let newest = match github.dispatched_runs(&wanted.repository, &wanted.workflow).await {
             Ok(runs) => runs.first().map_or(0, |run| run.id),
-            Err(problem) => return Ended::failed(work.made, problem),
+            Err(problem) => return StepResult::failed(work.made, problem),
         };
         if work.cancel.is_cancelled() {
-            return Ended::cancelled(work.made);
+            return StepResult::cancelled(work.made);
         }
         let mark = Dispatched {
             newest,
@@ -99,7 +99,7 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
         work.made.dispatched = Some(mark.clone());
         if let Err(problem) = (work.keep)(&work.made) {
             work.made.dispatched = None;
-            return Ended::failed(work.made, problem);
+            return StepResult::failed(work.made, problem);
         }
         note(&work, Phase::Sending, "starting");
         let sent = writer
@@ -115,14 +115,14 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
         };
         work.made.dispatched = None;
         if !pause_before_retry(&work, &problem, attempt, true).await {
-            return Ended::failed(work.made, problem);
+            return StepResult::failed(work.made, problem);
         }
         attempt += 1;
     };
     match sent {
         Ok(Written::Answered(Some(run))) => {
             work.made.workflow_run = Some(run);
-            Ended::done(work.made)
+            StepResult::done(work.made)
         }
         Ok(Written::Answered(None)) => {
             note(&work, Phase::Processing, "looking up its run");
@@ -130,29 +130,29 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
                 Found::One(run) => work.made.workflow_run = Some(run),
                 Found::Several(runs) => work.made.note = Some(several(&runs).summary),
                 Found::None => {
-                    work.made.note = Some(Outside::new(
+                    work.made.note = Some(SanitizedText::new(
                         "the workflow was started, but GitHub does not list its run yet: windlass \
                         workflow list",
                     ));
                 }
             }
-            Ended::done(work.made)
+            StepResult::done(work.made)
         }
         Ok(Written::Lost(problem)) => {
             note(&work, Phase::Processing, "checking whether it was started");
             match wait_for_ours(github, &wanted, &mark).await {
                 Found::One(run) => {
                     work.made.workflow_run = Some(run);
-                    Ended::done(work.made)
+                    StepResult::done(work.made)
                 }
-                Found::Several(runs) => Ended::unknown(work.made, several(&runs)),
-                Found::None => Ended::unknown(work.made, problem),
+                Found::Several(runs) => StepResult::unknown(work.made, several(&runs)),
+                Found::None => StepResult::unknown(work.made, problem),
             }
         }
         Ok(Written::NotTaken(problem)) | Err(problem) => {
             // Refused: a run that comes later is not ours.
             work.made.dispatched = None;
-            Ended::failed(work.made, problem)
+            StepResult::failed(work.made, problem)
         }
     }
 }
@@ -160,7 +160,7 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
 fn several(runs: &[u64]) -> Problem {
     let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
     Problem::new(
-        Kind::Conflict,
+        ProblemKind::Conflict,
         format!(
             "the workflow was started, but any of the runs {} may be the new one",
             runs.join(" and ")
@@ -212,12 +212,12 @@ async fn wait_for_ours(github: &GitHub, wanted: &Wanted, mark: &Dispatched) -> F
 
 /// Reruns the failed jobs of a run, once.
 pub async fn rerun(
-    tools: &Tools,
-    mut work: Work<'_>,
+    tools: &StepClients,
+    mut work: StepContext<'_>,
     repository: GitHubRepository,
     run: u64,
     attempt: u64,
-) -> Ended {
+) -> StepResult {
     let github = &tools.services().github;
     let writer = GitHubWriter::new(github.clone());
     let check = || async {
@@ -234,7 +234,12 @@ pub async fn rerun(
 }
 
 /// Cancels a run. A second request does no harm.
-pub async fn cancel(tools: &Tools, mut work: Work<'_>, repository: GitHubRepository, run: u64) -> Ended {
+pub async fn cancel(
+    tools: &StepClients,
+    mut work: StepContext<'_>,
+    repository: GitHubRepository,
+    run: u64,
+) -> StepResult {
     let github = &tools.services().github;
     work.made.workflow_run = Some(run);
     let writer = GitHubWriter::new(github.clone());
@@ -246,13 +251,13 @@ pub async fn cancel(tools: &Tools, mut work: Work<'_>, repository: GitHubReposit
             Ok(now) if now.ended() => return ended_before(work, &now),
             Ok(now) if *first_attempt.get_or_insert(now.attempt) != now.attempt => {
                 let summary = format!("run {run} was started again by another client: it was not cancelled");
-                return Ended::failed(work.made, Problem::new(Kind::Refused, summary));
+                return StepResult::failed(work.made, Problem::new(ProblemKind::Refused, summary));
             }
             Ok(_) => {}
-            Err(problem) => return Ended::failed(work.made, problem),
+            Err(problem) => return StepResult::failed(work.made, problem),
         }
         if work.cancel.is_cancelled() {
-            return Ended::cancelled(work.made);
+            return StepResult::cancelled(work.made);
         }
         note(&work, Phase::Sending, "stopping");
         let sent = writer.cancel_run(&repository, run).await;
@@ -276,34 +281,34 @@ pub async fn cancel(tools: &Tools, mut work: Work<'_>, repository: GitHubReposit
             // Refused because it had ended in between.
             Ok(now) if now.ended() && refused.is_some() => return ended_before(work, &now),
             Ok(now) if now.ended() => {
-                work.made.note = Some(Outside::new(format!("run {run} finished: {}", now.word())));
-                return Ended::done(work.made);
+                work.made.note = Some(SanitizedText::new(format!("run {run} finished: {}", now.word())));
+                return StepResult::done(work.made);
             }
             Ok(_) => {}
-            Err(problem) if lost.is_some() => return Ended::unknown(work.made, problem),
+            Err(problem) if lost.is_some() => return StepResult::unknown(work.made, problem),
             Err(_) => {}
         }
         if let Some(problem) = refused.take() {
-            return Ended::failed(work.made, problem);
+            return StepResult::failed(work.made, problem);
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     if let Some(problem) = lost {
-        return Ended::unknown(work.made, problem);
+        return StepResult::unknown(work.made, problem);
     }
-    work.made.note = Some(Outside::new(
+    work.made.note = Some(SanitizedText::new(
         "GitHub accepted the cancellation and is still stopping the run",
     ));
-    Ended::done(work.made)
+    StepResult::done(work.made)
 }
 
-fn ended_before(mut work: Work<'_>, run: &WorkflowRun) -> Ended {
-    work.made.note = Some(Outside::new(format!(
+fn ended_before(mut work: StepContext<'_>, run: &WorkflowRun) -> StepResult {
+    work.made.note = Some(SanitizedText::new(format!(
         "run {} had already finished: {}",
         run.id,
         run.word()
     )));
-    Ended::skipped(work.made)
+    StepResult::skipped(work.made)
 }
 
 #[cfg(test)]
@@ -326,7 +331,7 @@ mod tests {
             actor: "somebody".into(),
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,
-            url: Outside::default(),
+            url: SanitizedText::default(),
             jobs: Vec::new(),
         }
     }

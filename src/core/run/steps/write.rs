@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-use super::{Ended, Work};
-use crate::domain::{Kind, Problem};
-use crate::journal::Made;
+use super::{StepContext, StepResult};
+use crate::domain::{Problem, ProblemKind};
+use crate::journal::StepOutput;
 use crate::run::progress::Phase;
 use crate::services::http::{LONGEST_WAIT, Written};
 
@@ -60,13 +60,13 @@ pub(super) enum WriteResult<T> {
 
 impl<T> WriteResult<T> {
     /// Converts to the end of a step that produced `made`.
-    pub(super) fn ended(self, made: Made) -> Ended {
+    pub(super) fn ended(self, made: StepOutput) -> StepResult {
         match self {
-            Self::Already(_) => Ended::skipped(made),
-            Self::Done(_) => Ended::done(made),
-            Self::Refused(problem) => Ended::failed(made, problem),
-            Self::Unknown(problem) => Ended::unknown(made, problem),
-            Self::Cancelled => Ended::cancelled(made),
+            Self::Already(_) => StepResult::skipped(made),
+            Self::Done(_) => StepResult::done(made),
+            Self::Refused(problem) => StepResult::failed(made, problem),
+            Self::Unknown(problem) => StepResult::unknown(made, problem),
+            Self::Cancelled => StepResult::cancelled(made),
         }
     }
 }
@@ -96,7 +96,7 @@ impl Pacer {
 
 /// Checks, writes and checks again; after a failed or lost try all of it again.
 pub(super) async fn check_write_verify<T, P, Check, Write, CheckAnswer, WriteAnswer>(
-    work: &Work<'_>,
+    work: &StepContext<'_>,
     pacer: Option<&Pacer>,
     check: Check,
     write: Write,
@@ -112,8 +112,11 @@ where
         Sent::Taken => match check().await {
             Ok(Checked::Wanted(found)) => WriteResult::Done(found),
             Ok(Checked::Planned(_)) => WriteResult::Refused(
-                Problem::new(Kind::Service, "the service reported success, but nothing changed")
-                    .hint("check again in a minute: windlass status"),
+                Problem::new(
+                    ProblemKind::Service,
+                    "the service reported success, but nothing changed",
+                )
+                .hint("check again in a minute: windlass status"),
             ),
             Ok(Checked::Changed(problem)) => WriteResult::Refused(overwritten(problem)),
             Ok(Checked::Unclear(problem)) | Err(problem) => WriteResult::Unknown(problem),
@@ -123,7 +126,7 @@ where
 
 /// Works as [`check_write_verify`] does, for a write whose outcome the caller reads.
 pub(super) async fn check_and_write<T, P, Check, Write, CheckAnswer, WriteAnswer>(
-    work: &Work<'_>,
+    work: &StepContext<'_>,
     pacer: Option<&Pacer>,
     check: &Check,
     write: Write,
@@ -176,7 +179,9 @@ where
             let result = match judged(check().await, lost.as_ref()) {
                 Err(result) => result,
                 // The service itself reported the failure, and the check agrees.
-                Ok(_) if lost.is_none() || problem.kind != Kind::Network => WriteResult::Refused(problem),
+                Ok(_) if lost.is_none() || problem.kind != ProblemKind::Network => {
+                    WriteResult::Refused(problem)
+                }
                 Ok(_) => WriteResult::Unknown(problem),
             };
             return Sent::Ended(result);
@@ -206,7 +211,7 @@ fn judged<T, P>(
 /// Rewrites `problem` of a check right after the service accepted the write.
 fn overwritten(problem: Problem) -> Problem {
     let summary = "the service made the change, and another client changed it again right after";
-    let mut changed = Problem::new(Kind::Refused, summary);
+    let mut changed = Problem::new(ProblemKind::Refused, summary);
     changed.causes = problem.causes;
     changed.hints = problem.hints;
     changed
@@ -215,7 +220,7 @@ fn overwritten(problem: Problem) -> Problem {
 /// Waits before a write is retried because of `problem`, and shows it; returns false if there is
 /// no further try. If `stoppable`, a run that is stopped does not wait.
 pub(super) async fn pause_before_retry(
-    work: &Work<'_>,
+    work: &StepContext<'_>,
     problem: &Problem,
     attempt: usize,
     stoppable: bool,
@@ -250,7 +255,7 @@ mod tests {
 
     /// Returns what follows from a check, without and with an unanswered try.
     fn both(checked: impl Fn() -> Result<Checked<()>, Problem>) -> [&'static str; 2] {
-        let lost = Problem::new(Kind::Network, "cut");
+        let lost = Problem::new(ProblemKind::Network, "cut");
         [None, Some(&lost)].map(|lost| match judged(checked(), lost) {
             Ok(()) => "send",
             Err(WriteResult::Already(())) => "already",
@@ -263,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_write_is_sent_only_where_things_are_as_planned() {
-        let other = || Problem::new(Kind::Refused, "changed");
+        let other = || Problem::new(ProblemKind::Refused, "changed");
         assert_eq!(both(|| Ok(Checked::Planned(()))), ["send", "send"]);
         assert_eq!(both(|| Ok(Checked::Wanted(()))), ["already", "done"]);
         assert_eq!(both(|| Ok(Checked::Changed(other()))), ["refused", "refused"]);

@@ -240,7 +240,7 @@ async fn refusals_of_the_sign_on_host_are_told_apart() {
         let message = body["message"].as_str().unwrap().to_owned();
         world.says("/discharge", status, body);
         let problem = sign_on.discharge(&scope(), &login(otp)).await.unwrap_err();
-        assert_eq!(problem.kind, Kind::Credentials, "{problem}");
+        assert_eq!(problem.kind, ProblemKind::Credentials, "{problem}");
         assert!(problem.summary.as_str().contains(wanted), "{problem}");
         assert!(!problem.hints.is_empty());
         let shown = format!("{problem:?}");
@@ -269,7 +269,7 @@ async fn a_password_goes_to_the_configured_host_alone() {
     for (location, named) in cases {
         world.says("/v1/tokens/usso", 200, root(&[(location, "c")]));
         let problem = sign_on.discharge(&scope(), &login(None)).await.unwrap_err();
-        assert_eq!(problem.kind, Kind::Refused, "{location}");
+        assert_eq!(problem.kind, ProblemKind::Refused, "{location}");
         let said = problem.to_string();
         assert!(
             said.contains(named) && said.contains(&host_of(&world.url)),
@@ -289,7 +289,7 @@ async fn a_password_goes_to_the_configured_host_alone() {
     ] {
         world.says("/discharge", 200, discharge);
         let problem = sign_on.discharge(&scope(), &login(None)).await.unwrap_err();
-        assert_eq!(problem.kind, Kind::Refused);
+        assert_eq!(problem.kind, ProblemKind::Refused);
         assert!(problem.to_string().contains(named), "{problem}");
     }
 }
@@ -309,7 +309,7 @@ async fn a_scope_that_the_store_refuses_is_told_with_its_words() {
         let body = json!({"error-list": [{"code": code, "message": message}]});
         world.says("/v1/tokens/usso", status, body);
         let problem = sign_on.discharge(&scope(), &login(None)).await.unwrap_err();
-        assert_eq!(problem.kind, Kind::Refused);
+        assert_eq!(problem.kind, ProblemKind::Refused);
         assert!(problem.to_string().contains(message), "{problem}");
         assert!(
             problem.hints[0].as_str().contains("finos-legend-bundle"),
@@ -336,6 +336,6 @@ async fn an_exchange_without_an_answer_is_lost_and_not_repeated() {
     let body = json!({"error-list": [{"code": "api-error", "message": "Invalid macaroon"}]});
     world.says("/exchange", 401, body);
     let problem = sign_on.exchange(&signed, "x").await.unwrap_err();
-    assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(problem.kind, ProblemKind::Credentials);
     assert!(problem.to_string().contains("Invalid macaroon"), "{problem}");
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::super::problem::{Sso, sso};
 use super::super::{RefName, Reply};
 use super::{Change, GitHubWriter, of_repository};
-use crate::domain::{Author, CommitId, GitHubRepository, Kind, Problem, Remedy};
+use crate::domain::{Author, CommitId, GitHubRepository, Problem, ProblemKind, Remedy};
 use crate::services::http::{Answer, Written, host_of};
 
 /// Holds a commit to be stored.
@@ -48,14 +48,14 @@ impl GitHubWriter {
     /// it changes nothing.
     ///
     /// # Errors
-    /// [`Kind::Credentials`] if the token may not.
+    /// [`ProblemKind::Credentials`] if the token may not.
     pub async fn may_write(&self, repository: &GitHubRepository) -> Result<(), Problem> {
         match self.github.may_push(repository).await? {
             Some(true) => Ok(()),
             Some(false) => {
                 let what = format!("writing to {repository}");
                 Err(no_right(
-                    Problem::new(Kind::Credentials, "GitHub reports no write access"),
+                    Problem::new(ProblemKind::Credentials, "GitHub reports no write access"),
                     &what,
                 ))
             }
@@ -80,7 +80,7 @@ impl GitHubWriter {
             .await;
         match asked {
             // The content was checked, so the right exists.
-            Err(problem) if problem.kind == Kind::Refused => Ok(()),
+            Err(problem) if problem.kind == ProblemKind::Refused => Ok(()),
             Err(problem) => Err(self.explained(repository, problem, &what).await),
             Ok(_) => Ok(()),
         }
@@ -95,7 +95,7 @@ impl GitHubWriter {
         let what = format!("creating a commit in {repository}");
         let Some(parent) = self.github.commit(repository, new.parent).await? else {
             return Err(Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!("{repository} no longer has the commit {}", new.parent.short()),
             )
             .hint("its history was rewritten: plan again"));
@@ -148,7 +148,7 @@ impl GitHubWriter {
         }
     }
 
-    /// Creates a reference. An existing one is not moved: [`Kind::Refused`].
+    /// Creates a reference. An existing one is not moved: [`ProblemKind::Refused`].
     pub async fn create_reference(
         &self,
         repository: &GitHubRepository,
@@ -199,7 +199,7 @@ impl GitHubWriter {
 
     /// Rewrites "not found", which GitHub answers for a repository that may only be read.
     async fn explained(&self, repository: &GitHubRepository, problem: Problem, what: &str) -> Problem {
-        if problem.kind != Kind::NotFound {
+        if problem.kind != ProblemKind::NotFound {
             return problem;
         }
         match self.github.about(repository, what).await {
@@ -218,7 +218,7 @@ impl GitHubWriter {
             && told.message.iter().chain(&more).any(|text| is_rule(text));
         if by_rule {
             let mut ruled = Problem::new(
-                Kind::Refused,
+                ProblemKind::Refused,
                 format!("{what}: a repository rule forbids it ({})", host_of(&answer.url)),
             );
             ruled.causes = problem.causes;
@@ -234,10 +234,10 @@ impl GitHubWriter {
                 .hint("then run the same command again: completed steps are not repeated");
         }
         match (problem.kind, sso(&reply)) {
-            (Kind::Credentials, None | Some(Sso::Partial(_))) if answer.status == 403 => {
+            (ProblemKind::Credentials, None | Some(Sso::Partial(_))) if answer.status == 403 => {
                 no_right(problem, what)
             }
-            (Kind::Refused, _) => more.into_iter().fold(problem, Problem::cause),
+            (ProblemKind::Refused, _) => more.into_iter().fold(problem, Problem::cause),
             _ => problem,
         }
     }
@@ -280,7 +280,7 @@ pub(in crate::services::github) const CONTENTS_SCOPES: &str = "a classic token n
 /// Rewrites `problem` for commits and references: the token has no right.
 fn no_right(problem: Problem, what: &str) -> Problem {
     let mut denied = Problem::new(
-        Kind::Credentials,
+        ProblemKind::Credentials,
         format!("{what}: the GitHub token has no write access there"),
     )
     .cause(&problem.summary);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::secrets::{ORGANISATION_SCOPES, REPOSITORY_SCOPES, no_permission};
 use super::{Change, GitHubWriter, of_repository};
 use crate::domain::secret::SealedValue;
-use crate::domain::{KeyId, Kind, Outside, Problem, SecretName, SecretTarget};
+use crate::domain::{KeyId, Problem, ProblemKind, SanitizedText, SecretName, SecretTarget};
 use crate::services::http::{Answer, Written, host_of};
 
 impl GitHubWriter {
@@ -21,7 +21,7 @@ impl GitHubWriter {
             .send_secret(Method::PUT, &repository_path(target), Some(&body), &what)
             .await;
         match sent {
-            Err(problem) if problem.kind == Kind::NotFound => {
+            Err(problem) if problem.kind == ProblemKind::NotFound => {
                 self.github.about(&target.repository, &what).await?;
                 Err(no_permission(problem, &what, REPOSITORY_SCOPES))
             }
@@ -40,7 +40,7 @@ impl GitHubWriter {
     ) -> Result<Written<()>, Problem> {
         let what = format!(
             "setting the secret {name} of the organisation {}",
-            Outside::capped(organisation, 100)
+            SanitizedText::capped(organisation, 100)
         );
         let body = json!({
             "encrypted_value": encrypted_value, "key_id": key_id,
@@ -59,10 +59,12 @@ impl GitHubWriter {
             .send_secret(Method::DELETE, &repository_path(target), None, &what)
             .await
         {
-            Err(problem) if problem.kind == Kind::NotFound => match self.github.secret(target).await? {
-                None => Ok(Written::Answered(())),
-                Some(_) => Err(no_permission(problem, &what, REPOSITORY_SCOPES)),
-            },
+            Err(problem) if problem.kind == ProblemKind::NotFound => {
+                match self.github.secret(target).await? {
+                    None => Ok(Written::Answered(())),
+                    Some(_) => Err(no_permission(problem, &what, REPOSITORY_SCOPES)),
+                }
+            }
             other => other,
         }
     }
@@ -97,7 +99,7 @@ impl GitHubWriter {
         }
         // Of what is sent only the key can have become wrong.
         let mut refused = Problem::new(
-            Kind::Refused,
+            ProblemKind::Refused,
             format!(
                 "{what}: {} does not accept a value encrypted with this key",
                 host_of(&answer.url)

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Change, GitHubWriter};
-use crate::domain::{GitHubRepository, Kind, Outside, Problem};
+use crate::domain::{GitHubRepository, Problem, ProblemKind, SanitizedText};
 use crate::services::http::{Answer, Written};
 
 /// Scopes that these actions need.
@@ -28,7 +28,7 @@ impl GitHubWriter {
         branch: &str,
         inputs: &std::collections::BTreeMap<String, String>,
     ) -> Result<Written<Option<u64>>, Problem> {
-        let what = format!("starting {} of {repository}", Outside::capped(file, 100));
+        let what = format!("starting {} of {repository}", SanitizedText::capped(file, 100));
         let parts = ["actions", "workflows", file, "dispatches"];
         let mut body = json!({"ref": branch, "inputs": inputs});
         let plain = body.clone();
@@ -99,9 +99,9 @@ impl GitHubWriter {
             let problem = self.problem_of(answer, what);
             match problem.kind {
                 // GitHub answers "not found" also for a missing permission.
-                Kind::NotFound => {
+                ProblemKind::NotFound => {
                     let mut denied = Problem::new(
-                        Kind::Credentials,
+                        ProblemKind::Credentials,
                         format!("{what}: not found, or the GitHub token has no permission for it"),
                     )
                     .hint(SCOPES);
@@ -109,7 +109,7 @@ impl GitHubWriter {
                     denied.request_id = problem.request_id;
                     denied
                 }
-                Kind::Credentials => problem.hint(SCOPES),
+                ProblemKind::Credentials => problem.hint(SCOPES),
                 _ => problem,
             }
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Edited, applications, edit};
-use crate::domain::{Channel, CharmName, Kind, Problem};
+use crate::domain::{Channel, CharmName, Problem, ProblemKind};
 
 /// Returns the bundle of the demo environment from its branch `edge`.
 fn demo() -> String {
@@ -32,7 +32,7 @@ fn bundle(lines: &str) -> String {
 /// Checks that `text` is refused, and returns the problem, which names the position in the file.
 fn refused(text: &str) -> String {
     let problem = engine(text).unwrap_err();
-    assert_eq!(problem.kind, Kind::Invalid, "{problem}");
+    assert_eq!(problem.kind, ProblemKind::Invalid, "{problem}");
     assert!(problem.to_string().contains("bundle.yaml"), "{problem}");
     problem.to_string()
 }

@@ -80,8 +80,11 @@ fn every_open_risk_of_a_track_moves_one_step() {
 #[test]
 fn a_track_without_anything_to_move_is_refused_and_latest_never_goes_back() {
     let problem = track(&world(), "2019-01", "stable").unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
-    assert_eq!(track(&world(), "latest", "edge").unwrap_err().kind, Kind::Usage);
+    assert_eq!(problem.kind, ProblemKind::Refused);
+    assert_eq!(
+        track(&world(), "latest", "edge").unwrap_err().kind,
+        ProblemKind::Usage
+    );
 
     let mut snapshot = world();
     let engine = facts(&mut snapshot, ENGINE);
@@ -97,7 +100,7 @@ fn a_track_without_anything_to_move_is_refused_and_latest_never_goes_back() {
     let key = Snapshot::behind_key(&charm(ENGINE), &resource, ResourceRevision(8));
     snapshot.behind.insert(key, Observed::read(behind, now()));
     let problem = track(&snapshot, "latest", "stable").unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.to_string().contains("2025-01-27"), "{problem}");
     assert!(track(&snapshot, "latest", "beta").is_ok());
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::config::workspace::BundleMode;
 use crate::domain::bundle::{MarkerBranch, archive};
 use crate::domain::{ReleaseName, Target};
-use crate::plan::intent::Part;
+use crate::plan::intent::SkipPart;
 use crate::plan::{Step, StepId};
 
 const BRANCH: &str = "release-2025-01-27";
@@ -24,7 +24,7 @@ fn new() -> PublishIntent {
     intent("2025-01-27")
 }
 
-fn without(parts: &[Part]) -> PublishIntent {
+fn without(parts: &[SkipPart]) -> PublishIntent {
     PublishIntent {
         without: parts.iter().copied().collect(),
         ..new()
@@ -381,14 +381,14 @@ fn a_branch_of_that_name_with_other_channels_is_refused() {
     let stale = FileBytes(bundle_yaml().into_bytes());
     there.files.insert("bundle.yaml".to_owned(), stale);
     let problem = of(&snapshot, &new()).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.to_string().contains(BRANCH), "{problem}");
     assert!(
         problem.causes[0].as_str().contains("instead of 2025-01/edge"),
         "{:?}",
         problem.causes
     );
-    assert!(of(&snapshot, &without(&[Part::Branch, Part::Bundle])).is_ok());
+    assert!(of(&snapshot, &without(&[SkipPart::Branch, SkipPart::Bundle])).is_ok());
 }
 
 #[test]
@@ -444,7 +444,7 @@ fn a_bundle_file_that_cannot_be_edited_stops_the_plan_with_the_place() {
             .iter()
             .any(|hint| hint.as_str().contains("--without branch,bundle"))
     );
-    assert_eq!(with("a: [").kind, Kind::Refused);
+    assert_eq!(with("a: [").kind, ProblemKind::Refused);
     // The channels are already correct: only the overlay is committed.
     let mut snapshot = snapshot();
     let right = bundle_yaml().replace("latest/edge", "2025-01/edge");

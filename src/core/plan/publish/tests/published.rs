@@ -164,7 +164,7 @@ pub fn situations() -> Vec<Situation> {
         ),
         (
             "the markers could not be read",
-            after(|snapshot| snapshot.markers = Observed::failed(Problem::new(Kind::Network, "down"))),
+            after(|snapshot| snapshot.markers = Observed::failed(Problem::new(ProblemKind::Network, "down"))),
             None,
             String::new(),
         ),
@@ -331,7 +331,7 @@ fn an_image_shared_with_a_published_release_says_no() {
 #[test]
 fn unreadable_markers_say_nothing() {
     let mut snapshot = snapshot();
-    snapshot.markers = Observed::failed(Problem::new(Kind::Network, "down"));
+    snapshot.markers = Observed::failed(Problem::new(ProblemKind::Network, "down"));
     assert_eq!(of(&snapshot, "2025-01-27"), None);
 }
 
@@ -437,7 +437,7 @@ fn the_release_that_is_published_is_named_first() {
 fn an_image_that_the_operator_named_is_not_blamed_on_the_release() {
     let mut snapshot = snapshot();
     let gone = "docker.io/finos/legend-engine-server:gone";
-    let missing = Observed::failed(Problem::new(Kind::NotFound, "no such tag"));
+    let missing = Observed::failed(Problem::new(ProblemKind::NotFound, "no such tag"));
     snapshot.images.insert(gone.to_owned(), missing);
     let mut intent = intent("2025-01-27");
     let target = crate::domain::Target::Tag("gone".to_owned());
@@ -464,7 +464,7 @@ fn the_track_of_a_release_does_not_go_back_in_time_unasked() {
         ..intent("2024-12-01")
     };
     let problem = plan(&workspace(), &snapshot, &track_only).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused, "{problem}");
+    assert_eq!(problem.kind, ProblemKind::Refused, "{problem}");
     assert!(
         problem
             .to_string()

@@ -87,7 +87,7 @@ fn what_a_later_run_found_or_a_track_serves_is_inferred() {
     // Nothing is known about the time before: refused, with the known facts.
     for snapshot in [since(world(&rows[..1], vec![released]), &[10]), tracks] {
         let problem = made(&snapshot, &of_charm(&["latest/edge"], Some(days_ago(99)))).unwrap_err();
-        assert_eq!(problem.kind, Kind::Refused);
+        assert_eq!(problem.kind, ProblemKind::Refused);
         let causes = format!("{:?}", problem.causes);
         assert!(
             causes.contains("it now serves r50 + engine-image r8, since"),

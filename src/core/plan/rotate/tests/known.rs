@@ -67,7 +67,7 @@ fn targets_are_looked_for_in_the_workspace_and_their_order_is_its_own() {
         ..RotateIntent::default()
     };
     let problem = refused(&snapshot(), &stranger);
-    assert_eq!(problem.kind, Kind::Usage);
+    assert_eq!(problem.kind, ProblemKind::Usage);
     assert!(whole(&problem).contains("somebody/else"));
 
     let engine = target("finos/legend-juju-engine-server-operator:CHARMHUB_TOKEN");
@@ -89,7 +89,7 @@ fn other_credentials_must_be_brought_and_do_not_mix() {
         ..RotateIntent::default()
     };
     let problem = refused(&snapshot(), &intent);
-    assert_eq!(problem.kind, Kind::Usage);
+    assert_eq!(problem.kind, ProblemKind::Usage);
     assert!(whole(&problem).contains("--token-file"));
 
     intent.brought = Some(print("pat"));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::OrganisationSecret;
 use crate::domain::secret::{OrganisationSecrets, Selection, SharedSecret};
-use crate::domain::{SecretName, snapshot::Standing};
+use crate::domain::{SecretName, snapshot::SourceStatus};
 
 const SET_AUTH: &str = "set-organisation-secret/finos:CHARMCRAFT_AUTH";
 const SET_TOKEN: &str = "set-organisation-secret/finos:CHARMHUB_TOKEN";
@@ -125,7 +125,7 @@ fn without_the_scope_it_is_refused_and_not_offered() {
     let mut snapshot = permitted();
     snapshot.github = Observed::read(credential("github", &["repo", "workflow"]), now());
     let problem = refused(&snapshot, &wish());
-    assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(problem.kind, ProblemKind::Credentials);
     assert!(whole(&problem).contains("admin:org"), "{}", whole(&problem));
     assert!(
         whole(&problem).contains("no token was created"),
@@ -140,12 +140,15 @@ fn without_the_scope_it_is_refused_and_not_offered() {
     // A token without a list of scopes may try: GitHub's response counts.
     snapshot.github = Observed::read(credential("github", &[]), now());
     assert_eq!(ids(&planned(&snapshot, &wish()), false)[3], SET_AUTH);
-    let denied = Problem::new(Kind::Credentials, "no permission for secrets there");
+    let denied = Problem::new(ProblemKind::Credentials, "no permission for secrets there");
     snapshot
         .organisations
         .insert("finos".to_owned(), Observed::failed(denied));
-    assert_eq!(snapshot.organisations["finos"].standing(), Standing::Forbidden);
-    assert_eq!(refused(&snapshot, &wish()).kind, Kind::Credentials);
+    assert_eq!(
+        snapshot.organisations["finos"].standing(),
+        SourceStatus::Forbidden
+    );
+    assert_eq!(refused(&snapshot, &wish()).kind, ProblemKind::Credentials);
 }
 
 #[test]
@@ -186,7 +189,7 @@ fn a_secret_that_others_read_too_is_left_alone() {
             .secrets
             .insert(token_name(), held(selection, 9));
         let problem = refused(&snapshot, &wish());
-        assert_eq!(problem.kind, Kind::Refused);
+        assert_eq!(problem.kind, ProblemKind::Refused);
         assert!(problem.to_string().contains(words), "{problem}");
         assert!(!warned(
             &planned(&snapshot, &RotateIntent::default()),
@@ -284,7 +287,7 @@ fn copies_that_would_hide_the_organisations_secret_are_made_only_where_they_are_
     let mut snapshot = permitted();
     shared(&mut snapshot, "second", 5, false);
     let problem = refused(&snapshot, &RotateIntent::default());
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     let text = whole(&problem);
     assert!(text.contains("windlass rotate --organisation"), "{text}");
     let one = RotateIntent {

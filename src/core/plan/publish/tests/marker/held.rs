@@ -24,8 +24,8 @@ fn a_hold_stays_where_no_branch_is_made() {
     narrowed.charms = [charm(ENGINE)].into();
     for wish in [
         narrowed,
-        without(&[Part::Branch]),
-        without(&[Part::Branch, Part::Bundle]),
+        without(&[SkipPart::Branch]),
+        without(&[SkipPart::Branch, SkipPart::Bundle]),
     ] {
         let plan = of(&held(snapshot()), &wish).unwrap();
         assert!(!kinds(&plan).contains(&"lift-hold"));
@@ -36,7 +36,7 @@ fn a_hold_stays_where_no_branch_is_made() {
 #[test]
 fn holds_that_could_not_be_read_are_a_warning() {
     let mut snapshot = snapshot();
-    snapshot.holds = Observed::failed(Problem::new(Kind::Network, "down"));
+    snapshot.holds = Observed::failed(Problem::new(ProblemKind::Network, "down"));
     let plan = of(&snapshot, &new()).unwrap();
     assert!(!kinds(&plan).contains(&"lift-hold"));
     assert!(warned(&plan, "could not be read"), "{:?}", plan.warnings);

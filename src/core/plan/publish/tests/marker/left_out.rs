@@ -4,17 +4,17 @@ use super::*;
 
 #[test]
 fn parts_are_left_out_and_named() {
-    let plan = made(&without(&[Part::Branch, Part::Bundle])).unwrap();
+    let plan = made(&without(&[SkipPart::Branch, SkipPart::Bundle])).unwrap();
     assert_eq!(plan.steps.last().unwrap().kind, "verify");
     for kind in ["commit", "create-branch", "upload-bundle", "release-bundle"] {
         assert!(!kinds(&plan).contains(&kind), "{kind}");
     }
     assert_eq!(plan.left_out.len(), 2);
-    let branch = made(&without(&[Part::Branch])).unwrap();
+    let branch = made(&without(&[SkipPart::Branch])).unwrap();
     assert!(kinds(&branch).contains(&"release-bundle") && !kinds(&branch).contains(&"commit"));
     assert!(branch.left_out[0].as_str().contains(BRANCH));
     // The branch means that nothing is left to do: it is not created without the bundle.
-    let bundle = made(&without(&[Part::Bundle])).unwrap();
+    let bundle = made(&without(&[SkipPart::Bundle])).unwrap();
     for kind in ["commit", "create-branch", "upload-bundle", "release-bundle"] {
         assert!(!kinds(&bundle).contains(&kind), "{kind}");
     }
@@ -24,7 +24,7 @@ fn parts_are_left_out_and_named() {
     facts(&mut released, BUNDLE)
         .rows
         .push(bundle_row("2025-01/edge", 13));
-    let bundle = of(&released, &without(&[Part::Bundle])).unwrap();
+    let bundle = of(&released, &without(&[SkipPart::Bundle])).unwrap();
     assert!(kinds(&bundle).contains(&"create-branch"));
 }
 
@@ -37,7 +37,7 @@ fn a_workspace_without_a_bundle_has_nothing_to_leave_out() {
     let mut snapshot = snapshot();
     snapshot.bundle = Observed::default();
     for workspace in [off, none] {
-        let plan = plan(&workspace, &snapshot, &without(&[Part::Branch])).unwrap();
+        let plan = plan(&workspace, &snapshot, &without(&[SkipPart::Branch])).unwrap();
         assert!(plan.left_out.is_empty());
         assert_eq!(plan.steps.last().unwrap().kind, "verify");
     }
@@ -89,7 +89,7 @@ fn a_narrowed_run_makes_no_branch_unless_the_others_run_it_already() {
         .charms
         .get_mut(&charm(SDLC))
         .unwrap()
-        .refresh(Observed::failed(Problem::new(Kind::Network, "down")));
+        .refresh(Observed::failed(Problem::new(ProblemKind::Network, "down")));
     let plan = of(&others, &wish).unwrap();
     assert!(
         plan.left_out[0].as_str().contains("could not be read"),

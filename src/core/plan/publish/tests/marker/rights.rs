@@ -6,7 +6,7 @@ use crate::domain::credential::GitHubTokenKind;
 /// Checks that the plan is refused because of the token, and returns its hints as one text.
 fn refused(snapshot: &Snapshot) -> String {
     let problem = of(snapshot, &new()).unwrap_err();
-    assert_eq!(problem.kind, Kind::Credentials, "{problem}");
+    assert_eq!(problem.kind, ProblemKind::Credentials, "{problem}");
     let hints: Vec<String> = problem.hints.iter().map(ToString::to_string).collect();
     let hints = hints.join(" ");
     for word in [
@@ -17,14 +17,14 @@ fn refused(snapshot: &Snapshot) -> String {
     ] {
         assert!(hints.contains(word), "{hints}");
     }
-    assert!(of(snapshot, &without(&[Part::Branch, Part::Bundle])).is_ok());
+    assert!(of(snapshot, &without(&[SkipPart::Branch, SkipPart::Bundle])).is_ok());
     problem.to_string()
 }
 
 fn token(scopes: &[&str], kind: GitHubTokenKind) -> Observed<CredentialFacts> {
     let mut facts = credential();
     facts.kind = "github".into();
-    facts.scopes = scopes.iter().map(Outside::new).collect();
+    facts.scopes = scopes.iter().map(SanitizedText::new).collect();
     facts.token_kind = Some(kind);
     Observed::read(facts, now())
 }
@@ -34,19 +34,19 @@ fn without_a_token_that_may_write_nothing_is_planned() {
     let mut readable = snapshot();
     repository(&mut readable).writable = Some(false);
     assert!(refused(&readable).contains("finos/legend-juju-bundle"));
-    let absent = Observed::failed(Problem::new(Kind::NotFound, "no GitHub token is set"));
+    let absent = Observed::failed(Problem::new(ProblemKind::NotFound, "no GitHub token is set"));
     let mut anonymous = snapshot();
     repository(&mut anonymous).writable = None;
     anonymous.github = absent;
     assert!(refused(&anonymous).contains("no GitHub token is set"));
-    for kind in [Kind::NotFound, Kind::Credentials] {
+    for kind in [ProblemKind::NotFound, ProblemKind::Credentials] {
         let mut hidden = snapshot();
         hidden.bundle = Observed::failed(Problem::new(kind, "nothing to see"));
         assert!(refused(&hidden).contains("nothing to see"));
     }
     let mut down = snapshot();
-    down.bundle = Observed::failed(Problem::new(Kind::Network, "down"));
-    assert_eq!(of(&down, &new()).unwrap_err().kind, Kind::Network);
+    down.bundle = Observed::failed(Problem::new(ProblemKind::Network, "down"));
+    assert_eq!(of(&down, &new()).unwrap_err().kind, ProblemKind::Network);
 }
 
 #[test]
@@ -73,22 +73,22 @@ fn where_nothing_is_written_no_right_is_asked_for() {
     repository(&mut snapshot).writable = Some(false);
     assert!(of(&snapshot, &new()).is_ok());
     repository(&mut snapshot).branches.clear();
-    assert!(of(&snapshot, &without(&[Part::Branch])).is_ok());
+    assert!(of(&snapshot, &without(&[SkipPart::Branch])).is_ok());
 }
 
 #[test]
 fn the_store_token_must_reach_the_bundle_too() {
     let mut snapshot = snapshot();
     let named = |name: &str| crate::domain::credential::PackageScope {
-        kind: Outside::new("charm"),
-        name: Some(Outside::new(name)),
+        kind: SanitizedText::new("charm"),
+        name: Some(SanitizedText::new(name)),
         id: None,
     };
     let mut narrow = credential();
     narrow.packages = Some([ENGINE, SDLC, STUDIO].map(named).into());
     snapshot.credential = Observed::read(narrow, now());
     let problem = of(&snapshot, &new()).unwrap_err();
-    assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(problem.kind, ProblemKind::Credentials);
     assert!(problem.hints[0].as_str().contains("--bundle finos-legend-bundle"));
-    assert!(of(&snapshot, &without(&[Part::Bundle])).is_ok());
+    assert!(of(&snapshot, &without(&[SkipPart::Bundle])).is_ok());
 }

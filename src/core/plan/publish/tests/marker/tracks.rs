@@ -17,7 +17,7 @@ fn where_the_bundle_cannot_get_its_track_an_optional_one_waits_with_the_branch()
     assert!(plan.left_out[0].as_str().contains("discourse"));
     assert!(plan.left_out[1].as_str().contains("--without bundle"));
     assert!(!plan.steps.iter().any(|step| step.id.0.contains(BUNDLE)));
-    let plan = of(&no_guardrail(), &without(&[Part::Bundle])).unwrap();
+    let plan = of(&no_guardrail(), &without(&[SkipPart::Bundle])).unwrap();
     assert_eq!(plan.steps.last().unwrap().kind, "verify");
 }
 
@@ -26,7 +26,7 @@ fn a_required_one_stops_the_plan() {
     let mut workspace = workspace();
     workspace.bundle.as_mut().unwrap().mode = BundleMode::Required;
     let problem = plan(&workspace, &no_guardrail(), &new()).unwrap_err();
-    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(problem.kind, ProblemKind::Refused);
     assert!(problem.to_string().contains(BUNDLE), "{problem}");
     assert!(
         problem
