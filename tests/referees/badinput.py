@@ -174,11 +174,11 @@ def confirmation(world):
 
 def strange_services(world):
     with proxy(world.api, lambda *_: (200, {"Content-Type": "text/html"}, b"<html><body>Welcome to the hotel</body></html>")) as url:
-        judged(world, "a store that answers HTML with 200", PUBLISH, (6,), ["store"], {"CHARMCRAFT_STORE_API_URL": url})
+        judged(world, "a store that answers HTML with 200", PUBLISH, (6,), ["Charmhub credential"], {"CHARMCRAFT_STORE_API_URL": url})
     with proxy(world.api, lambda *_: (502, {"Content-Type": "text/html"}, b"<html>bad gateway</html>")) as url:
         judged(world, "a store that answers 502", PUBLISH, (6,), ["502"], {"CHARMCRAFT_STORE_API_URL": url, "WINDLASS_TIMEOUT": "0.2"})
     with proxy(world.api, lambda *_: (200, {"Content-Type": "application/json"}, b'{"surprise": []}')) as url:
-        judged(world, "a store that answers other JSON", PUBLISH, (6,), ["store"], {"CHARMCRAFT_STORE_API_URL": url})
+        judged(world, "a store that answers other JSON", PUBLISH, (6,), ["Charmhub credential"], {"CHARMCRAFT_STORE_API_URL": url})
     judged(
         world, "a store that is not there", PUBLISH, (6,), ["127.0.0.1:9"],
         {"CHARMCRAFT_STORE_API_URL": "http://127.0.0.1:9", "WINDLASS_TIMEOUT": "0.2"},

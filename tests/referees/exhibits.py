@@ -201,7 +201,7 @@ def layouts():
     blobs = Blobs()
     entries = pair(blobs, "1.0.0", "1.0.0")
     yield Layout("doubly-named", entries, blobs, suffix=":1.0.0", refused=("several images named 1.0.0", entries[0]["digest"]))
-    yield Layout("no-entries", None, Blobs(), refused=("names no image",))
+    yield Layout("no-entries", None, Blobs(), refused=("lists no image",))
 
     def foreign(b, types, kind):
         image = small("foreign")
@@ -292,7 +292,7 @@ def archives():
     yield Archive("symbolic-links", packed([*entries, *links, saved((row[0], row[1], [name for name, *_ in links]))]), image.id)
     links = [(f"{name}/layer.tar", "link", layer) for name, layer in zip(v1, row[2])]
     yield Archive("hard-links", packed([*entries, *links, saved((row[0], row[1], [name for name, *_ in links]))]), image.id)
-    yield Archive("link-out", packed([*entries, ("x", "sym", "../../etc/passwd"), saved(row)]), refused=("leads out",))
+    yield Archive("link-out", packed([*entries, ("x", "sym", "../../etc/passwd"), saved(row)]), refused=("link target is outside the archive",))
     yield Archive("manifest-first", packed([saved(row), *reversed(entries)]), image.id)
     one = lambda blobs, made: {"schemaVersion": 2, "manifests": [made | {"annotations": {"io.containerd.image.name": "docker.io/acme/zoo:v1", NAME: "v1"}}]}
     yield Archive("docker-25", docker_25(image, one), image.id)
@@ -328,5 +328,5 @@ def archives():
     twice.diff_ids, twice.id = twice.diff_ids * 2, sha256(twice.config)
     entries, row = flat(twice)
     yield Archive("one-layer-twice", packed([*entries, saved(row)]), twice.id)
-    yield Archive("cut-short", plain[: len(plain) // 2], refused=("cut short",))
-    yield Archive("no-archive", b"\xff\x00\x81raw bytes" * 200, refused=("no tar archive",))
+    yield Archive("cut-short", plain[: len(plain) // 2], refused=("is truncated",))
+    yield Archive("no-archive", b"\xff\x00\x81raw bytes" * 200, refused=("is not a tar archive",))

@@ -167,7 +167,7 @@ class Zoo:
             done = client.run("copy", f"oci:{SCRATCH / 'layouts' / exhibit.name}", f"{at}:v1", "--yes")
             need(done.code == 0, done.tail())
         done = client.run("copy", f"{at}:v1@{first.digest}", f"{to}:v1", "--yes")
-        lacking = told(done, (f"the tag v1 names {second.digest} now",))
+        lacking = told(done, (f"tag v1 now points to {second.digest}",))
         wrong = differences(self.second, "copy/moved", first.digest, first.blobs)
         check(done.code == 0 and not lacking and not wrong, "a tag that left the digest beside it is reported", f"{lacking} {wrong} {done.tail()}")
 
@@ -227,7 +227,7 @@ class Zoo:
         for text in ("localhost:5871", "ghcr.io", "127.0.0.1:5000"):
             for command in (("resolve", text), ("copy", f"{self.first}/zoo/plain:v1", text, "--yes"), ("copy", text, f"{self.second}/x:y", "--yes")):
                 done = client.run(*command)
-                check(done.code == 2 and "no repository" in done.err, f"{command[0]} {text} is a usage error", done.tail())
+                check(done.code == 2 and "repository is missing" in done.err, f"{command[0]} {text} is a usage error", done.tail())
 
 
 def main():
