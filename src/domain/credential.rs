@@ -183,6 +183,26 @@ pub fn in_days(days: i64) -> String {
 }
 
 impl CredentialFacts {
+    /// Returns the facts of a credential of which nothing else is known.
+    pub fn bare(name: SanitizedText, kind: &str, source: SanitizedText) -> Self {
+        Self {
+            name,
+            kind: kind.into(),
+            source,
+            account: None,
+            expires_at: None,
+            expires_from: ExpiryFrom::Unknown,
+            scopes: Vec::new(),
+            packages: None,
+            channels: None,
+            session: None,
+            origin: CredentialOrigin::Other,
+            token_kind: None,
+            remarks: Vec::new(),
+            rewrite: None,
+        }
+    }
+
     /// Returns true for a classic GitHub token.
     pub fn is_classic(&self) -> bool {
         self.token_kind == Some(GitHubTokenKind::Classic)

@@ -161,7 +161,7 @@ fn enter(title: Option<&str>, mouse: bool) -> io::Result<()> {
 
 /// Restores the terminal, if it is taken over.
 pub fn give_back() {
-    // Counted before the mark is removed: who ends the process waits for the last sequence.
+    // Counted before the mark is removed: a forced exit waits for the last sequence.
     RESTORING.fetch_add(1, Ordering::SeqCst);
     if set_taken(false) {
         let former = if TITLED.swap(false, Ordering::SeqCst) {

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::gather::{Gathering, ignore};
 use super::{Observer, sources};
 use crate::config::workspace::{Token, TokenKind};
-use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom};
+use crate::domain::credential::CredentialFacts;
 use crate::domain::secret::{OrganisationSecrets, SealedRotation, SessionFacts};
 use crate::domain::{
     GitHubRepository, Observed, Problem, SanitizedText, SecretName, SecretTarget, Snapshot, Source,
@@ -262,20 +262,8 @@ async fn sessions(observer: &Observer) -> Observed<Vec<SessionFacts>> {
 
 async fn logins(services: &Services) -> Result<Vec<CredentialFacts>, Problem> {
     let facts = |login: RegistryLogin| CredentialFacts {
-        name: login.registry,
-        kind: "registry".into(),
-        source: login.source,
         account: login.user,
-        expires_at: None,
-        expires_from: ExpiryFrom::Unknown,
-        scopes: Vec::new(),
-        packages: None,
-        channels: None,
-        session: None,
-        origin: CredentialOrigin::Other,
-        token_kind: None,
-        remarks: Vec::new(),
-        rewrite: None,
+        ..CredentialFacts::bare(login.registry, "registry", login.source)
     };
     let logins = services.registry_logins().list().await?;
     Ok(logins.into_iter().map(facts).collect())

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
 use crate::config::workspace::{Token, TokenKind};
-use crate::domain::credential::{CredentialFacts, CredentialOrigin, ExpiryFrom, in_days};
+use crate::domain::credential::{CredentialFacts, ExpiryFrom, in_days};
 use crate::domain::secret::LineageRecord;
 use crate::domain::snapshot::SourceStatus;
 use crate::domain::{Observed, Problem, ProblemKind, SanitizedText, SecretTarget, SessionId, Snapshot};
@@ -99,13 +99,14 @@ pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
         let facts = snapshot.store_token.clone();
         dated(
             snapshot,
-            facts
-                .unwrap_or_else(|| bare_facts("Charmhub token".into(), "charmhub", SanitizedText::default())),
+            facts.unwrap_or_else(|| {
+                CredentialFacts::bare("Charmhub token".into(), "charmhub", SanitizedText::default())
+            }),
         )
     });
     all.extend(store);
     all.extend(own(snapshot, &snapshot.github, now, || {
-        let bare = |source| bare_facts("GitHub token".into(), "github", source);
+        let bare = |source| CredentialFacts::bare("GitHub token".into(), "github", source);
         // The token is from the environment: it is the one that was read before.
         match &snapshot.github.value {
             Some(known) => CredentialFacts {
@@ -230,26 +231,6 @@ fn dated(snapshot: &Snapshot, mut facts: CredentialFacts) -> CredentialFacts {
     facts
 }
 
-/// Returns the facts of a credential of which nothing else is known.
-fn bare_facts(name: SanitizedText, kind: &str, source: SanitizedText) -> CredentialFacts {
-    CredentialFacts {
-        name,
-        kind: kind.into(),
-        source,
-        account: None,
-        expires_at: None,
-        expires_from: ExpiryFrom::Unknown,
-        scopes: Vec::new(),
-        packages: None,
-        channels: None,
-        session: None,
-        origin: CredentialOrigin::Other,
-        token_kind: None,
-        remarks: Vec::new(),
-        rewrite: None,
-    }
-}
-
 fn judged(
     facts: CredentialFacts,
     role: CredentialRole,
@@ -349,7 +330,7 @@ fn recorded(
             expires_at: status.expires_at,
             expires_from: status.expires_from,
             session: status.session.clone(),
-            ..bare_facts(names.join(", ").into(), kind, source.into())
+            ..CredentialFacts::bare(names.join(", ").into(), kind, source.into())
         };
         judged(
             facts,
@@ -400,7 +381,7 @@ fn possible(
                 ExpiryFrom::Unknown
             },
             session: Some(session.clone()),
-            ..bare_facts(name, "charmhub", source.into())
+            ..CredentialFacts::bare(name, "charmhub", source.into())
         };
         judged(facts, CredentialRole::MaybeInSecrets(targets), None, None, now)
     };

@@ -22,6 +22,6 @@ pub struct RunSecrets {
 
 impl std::fmt::Debug for RunSecrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Means(not shown)")
+        f.write_str("RunSecrets(not shown)")
     }
 }

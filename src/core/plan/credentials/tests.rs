@@ -190,7 +190,7 @@ fn a_possible_token_says_how_many_secrets_may_hold_it_and_when_it_expires() {
 fn refused_token(change: impl FnOnce(&mut Snapshot)) -> Credential {
     let mut snapshot = situations().swap_remove(0).snapshot;
     snapshot.credential = Observed::failed(Problem::new(ProblemKind::Credentials, "refused"));
-    let mut token = bare_facts("Charmhub token".into(), "charmhub", "CHARMCRAFT_AUTH".into());
+    let mut token = CredentialFacts::bare("Charmhub token".into(), "charmhub", "CHARMCRAFT_AUTH".into());
     token.session = Some(SessionId::new("mine"));
     snapshot.store_token = Some(token);
     change(&mut snapshot);
