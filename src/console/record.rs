@@ -91,6 +91,8 @@ pub enum Entry {
     SourceRead(RequestId, DateTime<Utc>, Box<SourceUpdate>),
     /// A refresh ended.
     Observed(RequestId, DateTime<Utc>, Box<Snapshot>),
+    /// A file of the journal changed.
+    JournalChanged,
     /// The journal was read.
     RunsRead(RequestId, DateTime<Utc>, Result<Vec<RunRecord>, Problem>),
     /// An intent was planned, or planning failed.
@@ -154,6 +156,7 @@ pub fn entry(model: &Model, msg: &Msg, name: String) -> Entry {
         Msg::RefreshStarted(id, at) => Entry::RefreshStarted(*id, *at),
         Msg::SourceRead(id, at, update) => Entry::SourceRead(*id, *at, update.clone()),
         Msg::Observed(id, at, snapshot) => Entry::Observed(*id, *at, Box::new(Snapshot::clone(snapshot))),
+        Msg::JournalChanged => Entry::JournalChanged,
         Msg::RunsRead(id, at, runs) => Entry::RunsRead(*id, *at, runs.clone()),
         Msg::Planned(id, at, snapshot, plan) => {
             Entry::Planned(*id, *at, Box::new(Snapshot::clone(snapshot)), plan.clone())
@@ -201,6 +204,7 @@ fn message(entry: Entry) -> Option<Msg> {
         Entry::RefreshStarted(id, at) => Some(Msg::RefreshStarted(id, at)),
         Entry::SourceRead(id, at, update) => Some(Msg::SourceRead(id, at, update)),
         Entry::Observed(id, at, snapshot) => Some(Msg::Observed(id, at, Arc::from(snapshot))),
+        Entry::JournalChanged => Some(Msg::JournalChanged),
         Entry::RunsRead(id, at, runs) => Some(Msg::RunsRead(id, at, runs)),
         Entry::Planned(id, at, snapshot, plan) => Some(Msg::Planned(id, at, Arc::from(snapshot), plan)),
         Entry::Started(id, result) => Some(Msg::Started(id, result)),

@@ -50,6 +50,8 @@ pub struct Terminal {
     pub parser: vt100::Parser,
     writer: Box<dyn std::io::Write + Send>,
     output: Receiver<Vec<u8>>,
+    /// Output that arrived and was not processed yet.
+    arrived: Vec<u8>,
     raw: Vec<u8>,
 }
 
@@ -101,33 +103,47 @@ impl Terminal {
             writer,
             output,
             parser: vt100::Parser::new(size(rows), size(cols), 0),
+            arrived: Vec::new(),
             raw: Vec::new(),
         }
     }
 
-    /// Processes output, frame by frame.
-    fn take(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let end = rest.windows(ENDS.len()).position(|piece| piece == ENDS);
-            let (frame, more) = rest.split_at(end.map_or(rest.len(), |at| at + ENDS.len()));
-            self.parser.process(frame);
-            self.raw.extend(frame);
-            rest = more;
-        }
+    /// Processes the output that has arrived up to the end of the next frame; returns false if
+    /// nothing is left to process. The start of a mark that ends a frame waits for the rest of it.
+    fn advance(&mut self) -> bool {
+        let end = self.arrived.windows(ENDS.len()).position(|piece| piece == ENDS);
+        let starts = |length: &usize| self.arrived.ends_with(&ENDS[..*length]);
+        let rest = || self.arrived.len() - (1..ENDS.len()).rev().find(starts).unwrap_or(0);
+        let count = end.map_or_else(rest, |at| at + ENDS.len());
+        self.consume(count)
     }
 
-    /// Reads until `wanted`; returns false if the program has exited before.
+    /// Processes `count` bytes of the output that has arrived; returns false if that is none.
+    fn consume(&mut self, count: usize) -> bool {
+        let bytes: Vec<u8> = self.arrived.drain(..count).collect();
+        self.parser.process(&bytes);
+        self.raw.extend(&bytes);
+        count > 0
+    }
+
+    /// Reads until `wanted`, which is checked after every frame, so that no screen is missed;
+    /// returns false if the program has exited before.
     #[track_caller]
     fn read(&mut self, what: &str, wanted: impl Fn(&Self) -> bool) -> bool {
         let end = Instant::now() + PATIENCE;
         while !(self.whole() && wanted(self)) {
+            if self.advance() {
+                continue;
+            }
             match self
                 .output
                 .recv_timeout(end.saturating_duration_since(Instant::now()))
             {
-                Ok(bytes) => self.take(&bytes),
-                Err(RecvTimeoutError::Disconnected) => return false,
+                Ok(bytes) => self.arrived.extend(bytes),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.consume(self.arrived.len());
+                    return self.whole() && wanted(self);
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     panic!("never saw {what}; the screen is\n{}", self.text())
                 }
@@ -302,7 +318,10 @@ impl Terminal {
         let end = Instant::now() + PATIENCE;
         loop {
             match self.output.recv_timeout(Duration::from_millis(2)) {
-                Ok(bytes) => self.take(&bytes),
+                Ok(bytes) => {
+                    self.arrived.extend(bytes);
+                    while self.advance() {}
+                }
                 Err(RecvTimeoutError::Disconnected) => return false,
                 Err(RecvTimeoutError::Timeout) => {
                     if ioctl_fionread(self.slave()).unwrap() == 0 {

@@ -257,7 +257,7 @@ impl Console {
         let (columns, lines) = Screen::size()?;
         if (columns, lines) != (self.model.columns, self.model.lines) {
             screen.anew((columns, lines))?;
-            update(&mut self.model, Msg::Resize(columns, lines));
+            self.take(screen, Msg::Resize(columns, lines))?;
         }
         let (model, links) = (&self.model, self.links);
         self.drawn = screen.draw(|frame| {
@@ -328,13 +328,16 @@ impl Console {
         Ok(Next::Go)
     }
 
-    fn end_tour(&mut self) {
+    fn end_tour(&mut self, screen: &mut Screen) -> io::Result<()> {
         if let Err(error) = marker::set(&self.folder) {
             let text = format!("could not record the end of the tour: {error}");
-            self.model.refuse(text);
+            self.take(screen, Msg::Refused(text))?;
         }
+        Ok(())
     }
 
+    /// Records `msg`, applies it and performs the effects. The model changes in no other way, so
+    /// that a recording contains everything that a frame shows.
     fn take(&mut self, screen: &mut Screen, msg: Msg) -> io::Result<Next> {
         crash::note(&msg);
         if let Some(recorder) = &mut self.recorder {
@@ -345,8 +348,8 @@ impl Console {
             match effect {
                 Effect::Quit => return Ok(Next::Quit),
                 Effect::Copy(text) => self.copy(screen, &text)?,
-                Effect::Open(link) => self.browse(&link),
-                Effect::EndTour => self.end_tour(),
+                Effect::Open(link) => self.browse(screen, &link)?,
+                Effect::EndTour => self.end_tour(screen)?,
                 Effect::Mouse(taken) => {
                     self.pointer.release();
                     screen.mouse(taken)?;
@@ -369,21 +372,20 @@ impl Console {
             Route::Tmux => self.executor.copy_to_tmux(text.to_owned()),
             Route::RemoteTmux => {
                 screen.write(&clipboard::sequence(route, text))?;
-                self.model.say(clipboard::REMOTE_TMUX.to_owned());
+                self.take(screen, Msg::Said(clipboard::REMOTE_TMUX.to_owned()))?;
             }
             Route::Terminal | Route::Screen => screen.write(&clipboard::sequence(route, text))?,
         }
         Ok(())
     }
 
-    fn browse(&mut self, link: &str) {
+    fn browse(&mut self, screen: &mut Screen, link: &str) -> io::Result<()> {
         // Checked again here: the link is passed to a program as one argument.
-        if !links::allowed(link) {
-            return;
+        if links::allowed(link) && open::that_detached(link).is_err() {
+            let text = format!("no browser found; the page is {link}");
+            self.take(screen, Msg::Refused(text))?;
         }
-        if open::that_detached(link).is_err() {
-            self.model.refuse(format!("no browser found; the page is {link}"));
-        }
+        Ok(())
     }
 
     fn suspend(&mut self, screen: &mut Screen) -> io::Result<()> {
