@@ -142,6 +142,10 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
     // From here on keys are typed to the shell and must not be read.
     console.inputs.events = None;
     drop(screen);
+    if terminal::is_ending() {
+        // Another thread ends the process now that the terminal is restored.
+        std::future::pending::<()>().await;
+    }
     drop(io::stderr().write_all(live::unfinished_runs(&console.model).as_bytes()));
     ended.map_err(|error| terminal_problem(&error))
 }
@@ -222,6 +226,9 @@ impl Console {
         let now = self.now();
         let mut next = self.take(screen, Msg::FirstFrame(now))?;
         loop {
+            if terminal::is_ending() {
+                return Ok(());
+            }
             match next {
                 Next::Quit => return Ok(()),
                 Next::Go => {}

@@ -38,6 +38,8 @@ static TITLED: AtomicBool = AtomicBool::new(false);
 /// Number of threads that restore the terminal now.
 static RESTORING: AtomicUsize = AtomicUsize::new(0);
 static UNREAD: Mutex<Unread> = Mutex::new(Unread::Kept);
+/// True once the process is ended by force.
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// What happens to output that the terminal does not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,6 +220,7 @@ fn discard_for_the_last_time() -> bool {
 /// unread output is discarded until that write ends and the console restores the terminal as usual.
 /// Returns once it is restored, and after [`UNBLOCKING`] at the latest.
 pub fn restore_without_waiting() {
+    ENDING.store(true, Ordering::SeqCst);
     *UNREAD.lock().unwrap_or_else(PoisonError::into_inner) = Unread::Discarded;
     let pauses = UNBLOCKING.as_millis() / PAUSE.as_millis();
     for _ in 0..pauses {
@@ -240,6 +243,12 @@ pub fn restore_without_waiting() {
     }
     // Also ends the hidden input of a password.
     drop(disable_raw_mode());
+}
+
+/// Returns true once the process is ended by force. Nothing may be drawn then: every discard is
+/// followed by a resize, and a console that redraws each time would fill the terminal again.
+pub fn is_ending() -> bool {
+    ENDING.load(Ordering::SeqCst)
 }
 
 /// Returns true while windlass has the terminal.
