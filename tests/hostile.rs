@@ -126,3 +126,84 @@ async fn the_log_of_a_job_in_drips_is_left() {
     assert!(shown.contains("too slowly"), "{document:#}");
     world.stop().await;
 }
+
+/// A command, the service that does not answer, the exit code, and the sources that have errors.
+type Partial<'a> = (&'a [&'a str], &'a str, i32, &'a [&'a str]);
+
+const ENGINE: &str = "finos-legend-engine-k8s";
+const PARTIAL: [Partial<'_>; 20] = [
+    (&["releases"], "github", 6, &[]),
+    (&["releases"], "charmhub", 0, &[ENGINE, "finos-legend-bundle"]),
+    (&["releases"], "hub", 0, &["release-images"]),
+    (&["releases"], "canonical", 0, &["resource-images"]),
+    (
+        &["status"],
+        "github",
+        0,
+        &["releases", "markers", "holds", "github"],
+    ),
+    (&["status"], "charmhub", 0, &["credential", "sessions", ENGINE]),
+    (&["status"], "hub", 0, &["release-images"]),
+    (&["status"], "canonical", 0, &["resource-images"]),
+    (&["channels"], "github", 0, &["releases"]),
+    (&["channels"], "charmhub", 6, &[]),
+    (&["channels"], "hub", 0, &["release-images"]),
+    (&["channels"], "canonical", 0, &["resource-images"]),
+    (&["charms"], "github", 0, &["releases"]),
+    (&["charms"], "charmhub", 6, &[]),
+    (&["charms"], "hub", 0, &["release-images"]),
+    (&["charms"], "canonical", 0, &["resource-images"]),
+    (&["credentials"], "github", 0, &["github", BUNDLE_REPOSITORY]),
+    (&["credentials"], "charmhub", 0, &["charmhub", "sessions"]),
+    (
+        &["doctor"],
+        "github",
+        1,
+        &["releases", "github", BUNDLE_REPOSITORY],
+    ),
+    (&["doctor"], "charmhub", 1, &["credential", "sessions"]),
+];
+
+/// Exit code 0 is a partial answer: then every source that could not be read has an error, in the
+/// document and on standard error.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partial_answer_has_an_error_for_every_source_that_could_not_be_read() {
+    for (command, service, code, sources) in PARTIAL {
+        let what = format!("{command:?} without {service}");
+        let dir = tempfile::tempdir().unwrap();
+        let fault = format!(
+            "[[fault]]\nservice = '{service}'\nmethod = '*'\npath = '*'\nevery = true\nstatus = 200\nendless = true\n"
+        );
+        let world = world(dir.path(), &fault).await;
+        let client = Client::new(&world, dir.path()).with("WINDLASS_TIMEOUT", "0.2");
+        let ended = client.run(&[command, &["--json"]].concat()).with(code);
+        let document = ended.json();
+        let errors = document["errors"].as_array().cloned().unwrap_or_default();
+        if sources.is_empty() {
+            assert_eq!(document["problem"]["kind"], "service", "{what}: {document:#}");
+        }
+        for source in sources {
+            let error = errors.iter().find(|one| one["source"] == *source);
+            let kind = error.map(|one| one["problem"]["kind"].clone());
+            assert_eq!(kind, Some("service".into()), "{what}, {source}: {errors:#?}");
+        }
+        if command == ["releases"] || command == ["credentials"] {
+            let text = client.run(command).with(code);
+            let said = format!("{}{}", text.out, text.err).to_lowercase();
+            for source in sources {
+                assert!(said.contains(source), "{what}, {source}: {said}");
+            }
+        }
+        world.stop().await;
+        // With every service there, the same command has no error.
+        let world = common::world(dir.path(), "").await;
+        let client = Client::new(&world, dir.path());
+        let whole = client.run(&[command, &["--json"]].concat()).json();
+        assert_eq!(
+            whole["errors"],
+            serde_json::json!([]),
+            "{what}, afterwards: {whole:#}"
+        );
+        world.stop().await;
+    }
+}

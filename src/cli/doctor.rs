@@ -26,11 +26,14 @@ pub async fn doctor(session: &Session, output: &Output) -> Ending {
             ("failed", json!(count(&checks, CheckStatus::Failed))),
             ("warnings", json!(count(&checks, CheckStatus::Warning))),
         ];
-        let sources = Sources::new()
+        let mut sources = Sources::new()
             .add("releases", &snapshot.releases)
             .add("credential", &snapshot.credential)
             .add("github", &snapshot.github)
             .add("sessions", &snapshot.sessions);
+        for (repository, seen) in &snapshot.secrets {
+            sources = sources.add(repository.as_str(), seen);
+        }
         content.extend(sources.keys());
         output.document("doctor", Some(&session.config.workspace.name), content);
     } else {

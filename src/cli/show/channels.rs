@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::sources::sources;
 use super::{charm_names, nothing_seen, rows, serving, warn};
-use crate::cli::documents::Sources;
 use crate::cli::output::Output;
 use crate::cli::{Ending, documents, tables};
 use crate::domain::charm::{ChannelRow, followed};
@@ -18,7 +18,7 @@ pub async fn channels(session: &Session, output: &Output) -> Ending {
         .view(session.observer.cached(), View::Channels)
         .await;
     let names = charm_names(session);
-    let sources = served_sources(&snapshot, &names);
+    let sources = sources(session, View::Channels, &snapshot);
     if let Some(problem) = nothing_at_all(session, &snapshot, &names) {
         return Err(problem);
     }
@@ -65,18 +65,6 @@ pub async fn channels(session: &Session, output: &Output) -> Ending {
     }
     output.answer(&table.text());
     Ok(0)
-}
-
-/// Returns the sources of the answer: the channel maps, and the releases that name images.
-fn served_sources(snapshot: &Snapshot, names: &[CharmName]) -> Sources {
-    let served = names
-        .iter()
-        .filter_map(|charm| Some((charm, snapshot.served.get(charm)?)));
-    served
-        .fold(Sources::new(), |sources, (charm, rows)| {
-            sources.add(charm.as_str(), rows)
-        })
-        .add("releases", &snapshot.releases)
 }
 
 fn nothing_at_all(session: &Session, snapshot: &Snapshot, names: &[CharmName]) -> Option<Problem> {

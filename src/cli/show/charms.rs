@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::sources::sources;
 use super::{charm_names, nothing_seen, warn};
-use crate::cli::documents::Sources;
 use crate::cli::output::Output;
 use crate::cli::{Ending, documents, tables};
 use crate::config::Workspace;
@@ -24,12 +24,7 @@ pub async fn charms(session: &Session, output: &Output) -> Ending {
         .view(session.observer.cached(), View::Charms)
         .await;
     let names = charm_names(session);
-    let sources = names.iter().fold(Sources::new(), |sources, charm| {
-        match snapshot.charms.get(charm) {
-            Some(facts) => sources.add(charm.as_str(), facts),
-            None => sources,
-        }
-    });
+    let sources = sources(session, View::Charms, &snapshot);
     let known: Vec<_> = names
         .iter()
         .filter_map(|charm| Some((charm, snapshot.charms.get(charm)?.value.as_ref()?)))

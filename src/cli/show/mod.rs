@@ -9,6 +9,7 @@ mod credentials;
 mod images;
 mod releases;
 mod settings;
+mod sources;
 mod status;
 
 use serde_json::Value;
@@ -55,13 +56,6 @@ fn warn_besides(sources: &Sources, shown: &[&SanitizedText], output: &Output) {
     for (summary, sources) in problems {
         output.say(&format!("warning: {}: {summary}", sources.join(", ")));
     }
-}
-
-fn upstream_sources(snapshot: &Snapshot) -> Sources {
-    Sources::new()
-        .add("releases", &snapshot.releases)
-        .add("markers", &snapshot.markers)
-        .add("holds", &snapshot.holds)
 }
 
 /// Returns why there are no `what` to show although no source failed.

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{nothing_seen, upstream_sources, warn};
+use super::sources::sources;
+use super::{nothing_seen, warn};
 use crate::cli::output::Output;
 use crate::cli::{Ending, documents, tables};
 use crate::config::Workspace;
@@ -29,7 +30,7 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
             .unwrap_or_else(|| nothing_seen(session, "releases")));
     };
     let all = list.iter().chain(&snapshot.withdrawn);
-    let sources = upstream_sources(&snapshot);
+    let sources = sources(session, View::Releases, &snapshot);
     if output.json {
         let mut releases: Vec<Value> = all.map(|r| documents::release(workspace, &snapshot, r)).collect();
         releases.extend(

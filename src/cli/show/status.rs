@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::credentials::credential_line;
-use super::{charm_names, rows, serving, upstream_sources, warn};
+use super::sources::sources;
+use super::{charm_names, rows, serving, warn};
 use crate::cli::output::Output;
 use crate::cli::{Ending, tables};
 use crate::domain::credential::days_in_short;
@@ -98,7 +99,7 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
         let own = labelled.iter().filter(|(_, label)| label == wanted);
         own.map(|(name, _)| *name).collect()
     };
-    let sources = upstream_sources(&snapshot).add("credential", &snapshot.credential);
+    let sources = sources(session, View::Status, &snapshot);
     let next = credentials::next_expiry(workspace, &snapshot, snapshot.taken_at);
     if output.json {
         let mut content = vec![(

@@ -112,11 +112,16 @@ pub async fn behind(
     let mut images = Vec::new();
     for (key, cache_key, result) in found {
         let observed = match result {
-            Ok((reference, image)) => {
+            Ok((reference, image, unread)) => {
                 keep.push((cache_key, reference));
-                Observed::read(image, Utc::now())
+                let now = Utc::now();
+                Observed {
+                    failed_at: unread.as_ref().map(|_| now),
+                    problem: unread,
+                    ..Observed::read(image, now)
+                }
             }
-            Err(problem) => Observed::failed(problem),
+            Err(problem) => Observed::from_result(Err(problem), Utc::now()),
         };
         images.push((key, observed));
     }
@@ -145,6 +150,16 @@ fn image_resources(observer: &Observer, snapshot: &Snapshot, charm: &CharmName) 
 }
 
 impl Observer {
+    /// Returns true if a channel of `charms` runs an image that the known releases and tags do not
+    /// name.
+    pub fn runs_unnamed(&self, snapshot: &Snapshot, charms: &BTreeSet<CharmName>) -> bool {
+        running(self, snapshot, charms, None).iter().any(|(key, images)| {
+            images
+                .iter()
+                .any(|image| releases_of(&self.workspace, snapshot, key, image).is_empty())
+        })
+    }
+
     /// Reads the tags that the registry lists for `repository`.
     ///
     /// # Errors
@@ -202,13 +217,15 @@ async fn descriptor(
     public.image_of(id, charm, resource, revision, expected).await
 }
 
+/// Reads the image behind a resource revision. A config that could not be read is the third part of
+/// the answer: the digest alone is known then.
 async fn one_behind(
     observer: &Observer,
     id: &str,
     charm: &CharmName,
     resource: &ResourceName,
     revision: ResourceRevision,
-) -> Result<(Reference, ImageBehind), Problem> {
+) -> Result<(Reference, ImageBehind, Option<Problem>), Problem> {
     let reference = descriptor(observer, id, charm, resource, revision).await?;
     let Target::Digest(digest) = reference.target else {
         return Err(Problem::new(
@@ -217,16 +234,13 @@ async fn one_behind(
         ));
     };
     // Only Canonical's registry is asked: a descriptor may name any host.
-    let config_digests = if reference.repository.registry == CANONICAL {
+    let (config_digests, unread) = if reference.repository.registry == CANONICAL {
         match observer.services.registries.resolve(&reference).await {
-            Ok(image) => image.config_digests().collect(),
-            Err(problem) => {
-                tracing::debug!("{problem}");
-                Vec::new()
-            }
+            Ok(image) => (image.config_digests().collect(), None),
+            Err(problem) => (Vec::new(), Some(problem)),
         }
     } else {
-        Vec::new()
+        (Vec::new(), None)
     };
     Ok((
         reference,
@@ -234,6 +248,7 @@ async fn one_behind(
             digest,
             config_digests,
         },
+        unread,
     ))
 }
 
@@ -381,17 +396,6 @@ pub async fn identify(
             }
         }
     }
-}
-
-/// Returns true if a channel runs an image that the known releases and tags do not name.
-pub fn any_unnamed(observer: &Observer, snapshot: &Snapshot, charms: &BTreeSet<CharmName>) -> bool {
-    running(observer, snapshot, charms, None)
-        .iter()
-        .any(|(key, images)| {
-            images
-                .iter()
-                .any(|image| releases_of(&observer.workspace, snapshot, key, image).is_empty())
-        })
 }
 
 /// Returns the images that channels of `charms` run, by the manifest key that feeds them.

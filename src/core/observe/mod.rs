@@ -408,7 +408,7 @@ impl Observer {
                 gathering.change(|known| known.missing.clone_from(&snapshot.missing));
             }
         } else if scope.reads(Source::ReleaseNames) {
-            if !releases_read && images::any_unnamed(self, &gathering.snapshot(), scope.charms) {
+            if !releases_read && self.runs_unnamed(&gathering.snapshot(), scope.charms) {
                 self.read_releases(gathering).await;
             }
             images::identify(self, gathering, scope.charms, None).await;

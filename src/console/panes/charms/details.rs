@@ -122,7 +122,10 @@ fn content(
     };
     let mut lines = vec![Line::of("  digest", behind.digest.to_string(), Tone::Plain)];
     match behind.config_digests.as_slice() {
-        [] => lines.push(Line::of("  config", "not available", Tone::Dim)),
+        [] => lines.push(match seen.and_then(|seen| seen.problem.as_ref()) {
+            Some(problem) => Line::of("  config", format!("unknown: {}", problem.summary), Tone::Warn),
+            None => Line::of("  config", "not available", Tone::Dim),
+        }),
         all => lines.extend(
             all.iter()
                 .map(|config| Line::of("  config", config.to_string(), Tone::Dim)),
