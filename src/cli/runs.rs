@@ -30,24 +30,28 @@ pub fn list(session: &Session, output: &Output) -> Ending {
     }
     let mut table = tables::Table::new(&["run", "plan", "outcome", "started", "by"]);
     for record in &records {
-        let ended = record.outcome.map_or("interrupted", Outcome::as_str);
-        let outcome = match record.state() {
-            RunState::Running => "running".to_owned(),
-            RunState::RolledBack(by) => format!("rolled back by {by}"),
-            RunState::Replaced(by) => format!("{ended}, replaced by {by}"),
-            RunState::Finished => ended.to_owned(),
-            RunState::Unfinished => format!("{ended}: windlass resume {}", record.id),
-        };
         table.row(vec![
             record.id.to_string(),
             record.plan.title.clone(),
-            outcome,
+            outcome_words(record),
             record.started_at.format("%Y-%m-%d %H:%M UTC").to_string(),
             record.actor.to_string(),
         ]);
     }
     output.answer(&table.text());
     Ok(0)
+}
+
+/// Returns how a run ended, and how to finish it if it can be resumed.
+fn outcome_words(record: &RunRecord) -> String {
+    let ended = record.outcome.map_or("interrupted", Outcome::as_str);
+    match record.state() {
+        RunState::Running => "running".to_owned(),
+        RunState::RolledBack(by) => format!("rolled back by {by}"),
+        RunState::Replaced(by) => format!("{ended}, replaced by {by}"),
+        RunState::Finished => ended.to_owned(),
+        RunState::Unfinished => format!("{ended}: windlass resume {}", record.id),
+    }
 }
 
 fn with_open(record: &RunRecord) -> Value {
@@ -302,4 +306,29 @@ pub async fn resume(
         many => many.iter().for_each(|record| output.answer(&summary(record))),
     }
     Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::situations::{Situation, situations};
+
+    #[test]
+    fn text_and_json_give_the_answer_of_every_situation() {
+        let folder = tempfile::tempdir().unwrap();
+        let seen = situations(folder.path());
+        let records = seen.journal.runs(seen.all.len()).unwrap();
+        for Situation {
+            name,
+            run,
+            unfinished,
+        } in &seen.all
+        {
+            let record = records.iter().find(|record| &record.id == run).unwrap();
+            assert_eq!(with_open(record)["open"], json!(unfinished), "{name}");
+            let text = outcome_words(record);
+            let resume = format!(": windlass resume {run}");
+            assert_eq!(text.ends_with(&resume), *unfinished, "{name}: {text}");
+        }
+    }
 }

@@ -541,3 +541,23 @@ fn ways_on_name_the_users_own_keys() {
         "{text}"
     );
 }
+
+#[test]
+fn the_pane_gives_the_answer_of_every_situation() {
+    use crate::console::panes::activity::rows;
+    use crate::console::queue::Queue;
+    use crate::journal::situations::{Situation, situations};
+    let folder = tempfile::tempdir().unwrap();
+    let seen = situations(folder.path());
+    let records = seen.journal.runs(seen.all.len()).unwrap();
+    let rows = rows(&records, &std::collections::BTreeMap::new(), &Queue::default());
+    for Situation {
+        name,
+        run,
+        unfinished,
+    } in &seen.all
+    {
+        let row = rows.iter().find(|row| &row.run == run).unwrap();
+        assert_eq!(row.state.waits(), *unfinished, "{name}");
+    }
+}

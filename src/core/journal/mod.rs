@@ -12,6 +12,9 @@ mod lineage;
 mod lock;
 pub mod record;
 mod schema;
+#[cfg(any(test, feature = "testing"))]
+#[allow(clippy::missing_panics_doc, clippy::unwrap_used, missing_docs)]
+pub mod situations;
 mod store;
 mod touched;
 mod unfinished;

@@ -287,3 +287,48 @@ fn write_to(path: &Path) -> std::io::Result<()> {
     std::fs::remove_file(&probe)?;
     written
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Workspace;
+    use crate::journal::situations::{Situation, situations};
+    use crate::plan::doctor::{CheckStatus, checks};
+
+    #[test]
+    fn the_doctor_warns_of_a_run_in_every_situation_that_leaves_it_unfinished() {
+        let folder = tempfile::tempdir().unwrap();
+        let seen = situations(folder.path());
+        let examination = Examination {
+            open_runs: seen
+                .journal
+                .unfinished_runs()
+                .unwrap()
+                .iter()
+                .map(open_run)
+                .collect(),
+            ..Examination::default()
+        };
+        let text = include_str!("../../../assets/workspaces/legend.toml");
+        let workspace = Workspace::parse(text, "legend").unwrap();
+        let all = checks(&workspace, &Snapshot::default(), &examination, Utc::now());
+        for Situation {
+            name,
+            run,
+            unfinished,
+        } in &seen.all
+        {
+            let own = format!("open-run/{run}");
+            let check = all.iter().find(|check| check.name.as_str() == own);
+            assert_eq!(check.is_some(), *unfinished, "{name}");
+            if let Some(check) = check {
+                assert_eq!(check.standing, CheckStatus::Warning, "{name}");
+                let remedy = check.remedy.as_ref().unwrap().to_string();
+                assert!(
+                    remedy.contains(&format!("windlass resume {run}")),
+                    "{name}: {remedy}"
+                );
+            }
+        }
+    }
+}
