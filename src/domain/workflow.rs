@@ -167,6 +167,13 @@ impl WorkflowRun {
         self.jobs.iter().find(|job| job.failed())
     }
 
+    /// Returns true if it was cancelled before it was done.
+    pub fn was_cancelled(&self) -> bool {
+        self.conclusion
+            .as_ref()
+            .is_some_and(|word| word.as_str() == "cancelled")
+    }
+
     /// Returns the conclusion, or the status if there is none yet.
     pub fn word(&self) -> &str {
         self.conclusion.as_ref().unwrap_or(&self.status).as_str()

@@ -278,8 +278,17 @@ pub async fn cancel(
     note(&work, Phase::Processing, "waiting for GitHub to cancel it");
     for _ in 0..STOPPING {
         match github.workflow_run(&repository, run).await {
-            // Refused because it had ended in between.
-            Ok(now) if now.ended() && refused.is_some() => return ended_before(work, &now),
+            // Only a run that has ended can be started again: the attempt to cancel has ended.
+            Ok(now) if first_attempt.is_some_and(|attempt| attempt != now.attempt) => {
+                work.made.note = Some(SanitizedText::new(format!(
+                    "another client started run {run} again after it was cancelled or had finished"
+                )));
+                return StepResult::done(work.made);
+            }
+            // It was refused because the run had ended in between, or came too late.
+            Ok(now) if now.ended() && (refused.is_some() || !now.was_cancelled()) => {
+                return ended_before(work, &now);
+            }
             Ok(now) if now.ended() => {
                 work.made.note = Some(SanitizedText::new(format!("run {run} finished: {}", now.word())));
                 return StepResult::done(work.made);
