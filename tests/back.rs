@@ -66,30 +66,9 @@ fn back(run: &RunId, over: bool) -> Intent {
     })
 }
 
-/// Returns the store's own map of every package: `package channel base revision resources`, sorted.
+/// Returns the store's own map of every package.
 fn map(world: &World) -> Vec<String> {
-    let text = std::fs::read(world.dir().join("charmhub.json")).unwrap();
-    let state: serde_json::Value = serde_json::from_slice(&text).unwrap();
-    let mut rows = Vec::new();
-    for (name, package) in state["packages"].as_object().unwrap() {
-        for row in package["map"].as_array().unwrap() {
-            let resources: Vec<String> = row["resources"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|one| format!("{}:{}", one["name"], one["revision"]))
-                .collect();
-            rows.push(format!(
-                "{name} {} {} r{} {}",
-                row["channel"],
-                row["base"]["channel"],
-                row["revision"],
-                resources.join(" ")
-            ));
-        }
-    }
-    rows.sort();
-    rows
+    common::channel_map(world.dir())
 }
 
 fn of_channel(map: &[String], channel: &str) -> Vec<String> {

@@ -1,13 +1,16 @@
 //! Tests changes made from the console, key by key in a pseudo-terminal: resuming, rolling back,
-//! and quitting during a run. Publish and rotation are in `console_terminal`.
+//! quitting during a run, and a signal during one. Publish and rotation are in `console_terminal`.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use crate::common;
 
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
-use common::{Terminal, demo, demo_with};
+use common::{Terminal, demo, demo_with, published_state};
+use windlass::journal::Journal;
 
 const SIZE: (u16, u16) = (40, 120);
 
@@ -207,4 +210,52 @@ fn ctrl_c_twice_leaves_at_once_and_the_run_can_be_settled() {
     terminal.press("\x1b");
     terminal.see("1 Releases");
     terminal.quit();
+}
+
+#[test]
+fn a_signal_ends_a_run_in_an_unread_terminal_and_a_resume_completes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut terminal = ready(folder.path());
+    terminal.press("p");
+    terminal.see("17 changes");
+    confirm(&mut terminal);
+    done(&mut terminal);
+    terminal.press("\x1b");
+    terminal.see("1 new");
+    terminal.quit();
+    let undisturbed = published_state(&folder.path().join("demo"));
+
+    for signal in ["-TERM", "-HUP", "-INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut terminal = slow(folder.path());
+        terminal.leave_unread(SIZE);
+        let pid = terminal.child.process_id().unwrap().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success(), "{signal}");
+        // "Within seconds": the store answers a write after 1.5.
+        let code = terminal.ends_unread(Duration::from_secs(15));
+        assert_eq!(code, 130, "{signal}");
+        assert!(terminal.is_in_line_mode(), "{signal}");
+        drop(terminal);
+        let written = writes(folder.path());
+        assert_eq!(ending(&written, "/git/refs 201"), 0, "{signal}: {written:#?}");
+        assert!(
+            Journal::is_sound(&folder.path().join("demo/windlass")),
+            "{signal}"
+        );
+
+        let mut terminal = ready(folder.path());
+        terminal.press("5");
+        terminal.see("resume");
+        terminal.press("r");
+        answer(&mut terminal);
+        done(&mut terminal);
+        terminal.press("\x1b");
+        terminal.see("1 Releases");
+        terminal.quit();
+        let state = published_state(&folder.path().join("demo"));
+        assert_eq!(state, undisturbed, "{signal}");
+        let written = writes(folder.path());
+        assert_eq!(ending(&written, "/releases 200"), 4, "{signal}: {written:#?}");
+    }
 }

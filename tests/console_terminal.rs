@@ -6,15 +6,13 @@
 use crate::common;
 
 use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::{Terminal, demo, demo_with, given_back};
+use common::{Terminal, demo, demo_with, given_back, open_slave};
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Mode, OFlags, open};
 use rustix::io::ioctl_fionread;
 use rustix::termios::{LocalModes, tcgetattr};
 
@@ -424,7 +422,7 @@ fn unread_console(folder: &Path) -> (Box<dyn Child + Send + Sync>, Box<dyn Maste
         tv_nsec: 20_000_000,
     };
     loop {
-        let slave = slave(pair.master.as_ref());
+        let slave = open_slave(pair.master.as_ref());
         // Space for a byte is not space for a frame: a terminal counts as full once it stays full.
         let mut writable = [PollFd::new(&slave, PollFlags::OUT)];
         if poll(&mut writable, Some(&Timespec::default())).unwrap() == 0 {
@@ -436,11 +434,6 @@ fn unread_console(folder: &Path) -> (Box<dyn Child + Send + Sync>, Box<dyn Maste
         assert_eq!(poll(&mut [], Some(&room)).unwrap(), 0);
     }
     (child, pair.master)
-}
-
-fn slave(master: &dyn MasterPty) -> OwnedFd {
-    let how = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK;
-    open(master.tty_name().unwrap(), how, Mode::empty()).unwrap()
 }
 
 /// Waits for the exit of `child`, for a bounded time: a console that does not end must fail the
@@ -475,7 +468,7 @@ fn an_unread_terminal_does_not_keep_the_console_from_ending() {
         );
         let status = ended_in_time(child.as_mut(), signal);
         assert_eq!(status.exit_code(), 130, "{signal}");
-        let modes = tcgetattr(slave(master.as_ref())).unwrap().local_modes;
+        let modes = tcgetattr(open_slave(master.as_ref())).unwrap().local_modes;
         assert!(
             modes.contains(LocalModes::ICANON | LocalModes::ECHO),
             "{signal}: {modes:?}"

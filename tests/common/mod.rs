@@ -12,7 +12,7 @@ use std::path::Path;
 
 pub use client::Client;
 use serde_json::Value;
-pub use terminal::{Terminal, demo, demo_with, given_back};
+pub use terminal::{Terminal, demo, demo_with, given_back, open_slave};
 use windlass::config::Config;
 use windlass::demo::{Options, World};
 use windlass::domain::{Problem, Snapshot};
@@ -97,4 +97,66 @@ pub fn writes_in(dir: &Path) -> Vec<String> {
             format!("{} {} {} {status}", word("service"), word("method"), word("path"))
         })
         .collect()
+}
+
+fn state_file(dir: &Path, name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(dir.join(name)).unwrap()).unwrap()
+}
+
+/// Returns the channel map of every package in the demo store of `dir`: `package channel base
+/// revision resources`, sorted.
+pub fn channel_map(dir: &Path) -> Vec<String> {
+    let state = state_file(dir, "charmhub.json");
+    let mut rows = Vec::new();
+    for (name, package) in state["packages"].as_object().unwrap() {
+        for row in package["map"].as_array().unwrap() {
+            let resources: Vec<String> = row["resources"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| format!("{}:{}", one["name"], one["revision"]))
+                .collect();
+            rows.push(format!(
+                "{name} {} {} r{} {}",
+                row["channel"],
+                row["base"]["channel"],
+                row["revision"],
+                resources.join(" ")
+            ));
+        }
+    }
+    rows.sort();
+    rows
+}
+
+/// Returns everything in the demo environment of `dir` that a publish changes: the channel map, the
+/// tracks, the hashes of all revisions, and the branches.
+pub fn published_state(dir: &Path) -> Vec<String> {
+    let mut lines = channel_map(dir);
+    let state = state_file(dir, "charmhub.json");
+    let items = |list: &Value| list.as_array().unwrap().clone();
+    for (name, package) in state["packages"].as_object().unwrap() {
+        for track in items(&package["tracks"]) {
+            lines.push(format!("{name} track {}", track["name"]));
+        }
+        for revision in items(&package["revisions"]) {
+            let hash = &revision["hashes"]["sha256"];
+            lines.push(format!("{name} revision {} {hash}", revision["revision"]));
+        }
+        for (resource, revisions) in package["resources"].as_object().unwrap() {
+            // The text behind an image has a password: only its number and size are the same.
+            for one in items(revisions) {
+                let size = &one["hashes"]["size"];
+                lines.push(format!("{name} {resource} {} {size}", one["revision"]));
+            }
+        }
+    }
+    let repositories = state_file(dir, "github-objects.json")["repositories"].clone();
+    let refs = repositories[BUNDLE_REPOSITORY]["refs"]
+        .as_object()
+        .unwrap()
+        .clone();
+    lines.extend(refs.keys().cloned());
+    lines.sort();
+    lines
 }

@@ -4,10 +4,13 @@ use std::io::Read as _;
 use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::ioctl_fionread;
 use rustix::termios::{LocalModes, tcgetattr};
@@ -52,6 +55,8 @@ pub struct Terminal {
     output: Receiver<Vec<u8>>,
     /// Output that arrived and was not processed yet.
     arrived: Vec<u8>,
+    /// Set once the output is left unread.
+    unread: Arc<AtomicBool>,
     raw: Vec<u8>,
 }
 
@@ -89,10 +94,13 @@ impl Terminal {
         let mut reader = pair.master.try_clone_reader().unwrap();
         let writer = pair.master.take_writer().unwrap();
         let (sender, output) = channel();
+        let unread = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&unread);
         std::thread::spawn(move || {
             let mut buffer = [0; 8192];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
+                let gone = sender.send(buffer[..count].to_vec()).is_err();
+                if gone || stopped.load(Ordering::SeqCst) {
                     break;
                 }
             }
@@ -102,6 +110,7 @@ impl Terminal {
             master: pair.master,
             writer,
             output,
+            unread,
             parser: vt100::Parser::new(size(rows), size(cols), 0),
             arrived: Vec::new(),
             raw: Vec::new(),
@@ -279,6 +288,50 @@ impl Terminal {
         self.parser.screen_mut().set_size(size(rows), size(cols));
     }
 
+    /// Leaves the output unread from now on, and returns once the terminal's buffer is full: every
+    /// new size is a whole frame.
+    pub fn leave_unread(&mut self, (rows, cols): (u16, u16)) {
+        self.unread.store(true, Ordering::SeqCst);
+        let end = Instant::now() + PATIENCE;
+        let pause = Timespec {
+            tv_sec: 0,
+            tv_nsec: 20_000_000,
+        };
+        for odd in (0..2).cycle() {
+            self.resize(rows + odd, cols);
+            // Space for a byte is not space for a frame: a terminal counts as full once it stays
+            // full.
+            assert_eq!(poll(&mut [], Some(&pause)).unwrap(), 0);
+            let slave = open_slave(self.master.as_ref());
+            let mut writable = [PollFd::new(&slave, PollFlags::OUT)];
+            if poll(&mut writable, Some(&Timespec::default())).unwrap() == 0 {
+                return;
+            }
+            assert!(Instant::now() < end, "the terminal is never full");
+        }
+    }
+
+    /// Waits for the exit of a program whose output is unread, at most for `limit`: one that does
+    /// not end fails the test and does not hang it.
+    #[track_caller]
+    pub fn ends_unread(&mut self, limit: Duration) -> u32 {
+        let end = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.exit_code();
+            }
+            assert!(Instant::now() < end, "it did not end within {limit:?}");
+            // Polls, because the exit of a process is not signalled here.
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Returns true if the terminal is in line mode, as the shell expects it.
+    pub fn is_in_line_mode(&self) -> bool {
+        let modes = tcgetattr(open_slave(self.master.as_ref())).unwrap().local_modes;
+        modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+    }
+
     /// Waits for the exit; returns the exit code and the last output.
     #[track_caller]
     pub fn end(mut self) -> (u32, String) {
@@ -354,6 +407,12 @@ impl Terminal {
         }
         panic!("it cannot be left; the screen is\n{}", self.text());
     }
+}
+
+/// Opens the slave side of a terminal, to ask for its state.
+pub fn open_slave(master: &dyn MasterPty) -> OwnedFd {
+    let how = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK;
+    open(master.tty_name().unwrap(), how, Mode::empty()).unwrap()
 }
 
 impl Drop for Terminal {
