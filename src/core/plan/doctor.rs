@@ -294,6 +294,47 @@ fn end(name: &str, facts: &CredentialFacts, now: DateTime<Utc>, remedy: &str) ->
     }
 }
 
+/// A token of one service, as the doctor names it.
+struct Token<'a> {
+    name: &'static str,
+    what: &'a str,
+    remedy: &'a str,
+}
+
+impl Token<'_> {
+    /// Adds the checks that every token has: whether it is accepted, and its expiry. `sort` names
+    /// the kind of token, followed by a space. Returns the facts if the token was read.
+    fn check<'s>(
+        &self,
+        seen: &'s Observed<CredentialFacts>,
+        sort: impl Fn(&CredentialFacts) -> String,
+        examined: &Examination,
+        now: DateTime<Utc>,
+        all: &mut Vec<Check>,
+    ) -> Option<&'s CredentialFacts> {
+        let facts = match seen.need(self.what) {
+            Ok(facts) => facts,
+            Err(problem) => {
+                let mut check = Check::problem(self.name, CheckStatus::Failed, &problem);
+                check.remedy.get_or_insert_with(|| self.remedy.into());
+                all.push(check);
+                return None;
+            }
+        };
+        let who = facts
+            .account
+            .as_ref()
+            .map_or("an unnamed account", SanitizedText::as_str);
+        let sort = sort(facts);
+        all.push(Check::ok(
+            self.name,
+            format!("{} as {who}, {sort}from {}", accepted(examined), facts.source),
+        ));
+        all.push(end(self.name, facts, now, self.remedy));
+        Some(facts)
+    }
+}
+
 const LOGIN: &str = "windlass login, then windlass rotate for the secrets";
 
 fn store_token(
@@ -308,24 +349,14 @@ fn store_token(
         all.push(not_asked(name));
         return;
     }
-    let facts = match snapshot.credential.need("the Charmhub token") {
-        Ok(facts) => facts,
-        Err(problem) => {
-            let mut check = Check::problem(name, CheckStatus::Failed, &problem);
-            check.remedy.get_or_insert_with(|| LOGIN.into());
-            all.push(check);
-            return;
-        }
-    };
-    let who = facts
-        .account
-        .as_ref()
-        .map_or("an unnamed account", SanitizedText::as_str);
-    all.push(Check::ok(
+    let token = Token {
         name,
-        format!("{} as {who}, from {}", accepted(seen), facts.source),
-    ));
-    all.push(end(name, facts, now, LOGIN));
+        what: "the Charmhub token",
+        remedy: LOGIN,
+    };
+    let Some(facts) = token.check(&snapshot.credential, |_| String::new(), seen, now, all) else {
+        return;
+    };
     if let (Some(text), Some(command)) = (wrapped(facts), &facts.rewrite) {
         all.push(Check::bad(
             "charmhub-token-form",
@@ -412,25 +443,18 @@ fn github_token(
         });
         return;
     }
-    let facts = match seen.need("the GitHub token") {
-        Ok(facts) => facts,
-        Err(problem) => {
-            let mut check = Check::problem(name, CheckStatus::Failed, &problem);
-            check.remedy.get_or_insert_with(|| remedy.into());
-            all.push(check);
-            return;
-        }
-    };
-    let who = facts
-        .account
-        .as_ref()
-        .map_or("an unnamed account", SanitizedText::as_str);
-    let sort = facts.remarks.first().map_or("token", SanitizedText::as_str);
-    all.push(Check::ok(
+    let token = Token {
         name,
-        format!("{} as {who}, {sort} from {}", accepted(examined), facts.source),
-    ));
-    all.push(end(name, facts, now, remedy));
+        what: "the GitHub token",
+        remedy,
+    };
+    let sort = |facts: &CredentialFacts| -> String {
+        let sort = facts.remarks.first().map_or("token", SanitizedText::as_str);
+        format!("{sort} ")
+    };
+    let Some(facts) = token.check(seen, sort, examined, now, all) else {
+        return;
+    };
     let lacks: Vec<&str> = ["repo", "workflow"]
         .into_iter()
         .filter(|scope| !facts.scopes.iter().any(|own| own.as_str() == *scope))
