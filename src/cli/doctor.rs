@@ -88,7 +88,7 @@ pub async fn set_journal_aside(process: &Environment, global: &Global, output: &
     for (table, rows) in &done.saved {
         let lost = done.damaged.iter().find(|(damaged, _)| damaged == table);
         let lost = lost.map_or_else(String::new, |(_, why)| {
-            format!(", the rest could not be recovered: {why}")
+            format!("; others may be missing, because the file is damaged there: {why}")
         });
         text.push_str(&format!("  {} {rows}{lost}\n", table.replace('_', " ")));
     }

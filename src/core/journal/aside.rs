@@ -68,10 +68,7 @@ impl Journal {
                 Problem::new(ProblemKind::Machine, format!("cannot rename the journal {shown}"))
                     .because_of_file(&error, &shown, "check that the directory is writable")
             };
-        let kept_as = folder.join(format!("journal-{}.db", now.format("%Y%m%dT%H%M%SZ")));
-        if kept_as.exists() {
-            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
-        }
+        let kept_as = unused_name(folder, now);
         // The main file is moved last. After a crash in between, the old journal is still there
         // without the end from its -wal file, and a new journal never gets an unrelated -wal file.
         for end in BESIDE.into_iter().chain([""]) {
@@ -97,6 +94,18 @@ impl Journal {
             damaged,
         })
     }
+}
+
+/// Returns a path for the old journal that no file has: the time, with a number if it was used.
+fn unused_name(folder: &Path, now: DateTime<Utc>) -> PathBuf {
+    let time = now.format("%Y%m%dT%H%M%SZ");
+    let mut path = folder.join(format!("journal-{time}.db"));
+    let mut number = 2;
+    while path.exists() {
+        path = folder.join(format!("journal-{time}-{number}.db"));
+        number += 1;
+    }
+    path
 }
 
 /// Copies a database and its -wal file, so that reading changes neither. If the header is damaged,

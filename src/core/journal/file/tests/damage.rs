@@ -217,3 +217,13 @@ fn an_emptied_wal_file_of_a_killed_process_is_noticed() {
         "{notice}"
     );
 }
+
+#[test]
+fn a_journal_can_be_set_aside_twice_at_one_time() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Journal::open(folder.path(), "w").unwrap());
+    let first = Journal::set_aside(folder.path(), at(0)).unwrap();
+    let second = Journal::set_aside(folder.path(), at(0)).unwrap();
+    assert_ne!(first.kept_as, second.kept_as);
+    assert!(first.kept_as.exists() && second.kept_as.exists());
+}
