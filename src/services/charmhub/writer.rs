@@ -218,10 +218,18 @@ impl StoreWriter {
         }))
     }
 
-    /// Releases; all items take effect together.
+    /// Releases, or closes the channels of items without a revision; all items take effect together.
     pub async fn release(&self, charm: &CharmName, items: &[ReleaseItem]) -> Result<Written<()>, Problem> {
         let url = at(&self.publisher.api, &["v1", "charm", charm.as_str(), "releases"]);
-        let what = format!("releasing {charm}");
+        let closes = items.iter().all(|item| item.revision.is_none());
+        let what = format!(
+            "{} {charm}",
+            if closes {
+                "closing a channel of"
+            } else {
+                "releasing"
+            }
+        );
         Ok(self.post(&url, &items, &what).await?.and_then(|answer| {
             match self.told::<wire::ReleasedAnswer>(&answer, &what)? {
                 told if told.released.len() >= items.len().min(1) => Ok(()),
