@@ -74,6 +74,7 @@ async fn a_damaged_journal_can_be_set_aside_and_keeps_its_runs() {
     assert!(status.json()["status"]["open_runs"].is_null());
     let refused = client.run(&["unhold", RELEASE, "--yes"]).with(3);
     assert!(refused.err.contains("--set-journal-aside"), "{}", refused.err);
+    assert_eq!(refused.err.matches("is damaged").count(), 1, "{}", refused.err);
     client.run(&["doctor", "--offline"]).with(1);
     let aside = client
         .run(&["doctor", "--set-journal-aside", "--json"])

@@ -155,7 +155,10 @@ impl Environment {
     pub fn session(&self, global: &Global, output: &Output) -> Result<Session, Problem> {
         let session = self.session_that(global, true)?;
         if let Some(problem) = session.journal.notice() {
-            output.note("journal", problem);
+            match session.journal.check_writable() {
+                Ok(()) => output.note("journal", problem),
+                Err(_) => output.note_at_end("journal", problem),
+            }
         }
         Ok(session)
     }

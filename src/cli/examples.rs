@@ -1,6 +1,6 @@
 //! Examples of every command, shown at the end of its help and in the manual.
 //!
-//! A test parses each of them.
+//! One test parses each of them, another runs them on the demo environment.
 
 use clap::Command;
 
@@ -43,7 +43,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ),
     (
         "channels",
-        &[("channels --workspace regtech", "use another workspace")],
+        &[("channels --json", "list what every channel serves as JSON")],
     ),
     (
         "resolve",
@@ -91,7 +91,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "plan upload-resource",
         &[(
-            "plan upload-resource finos-legend-sdlc-k8s sdlc-image --from finos/legend-sdlc-server:0.187.0",
+            "plan upload-resource finos-legend-sdlc-k8s sdlc-image --from finos/legend-sdlc-server:0.180.0",
             "an image from Docker Hub",
         )],
     ),
@@ -105,7 +105,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "plan release",
         &[(
-            "plan release finos-legend-engine-k8s --revision 50 -c latest/beta",
+            "plan release finos-legend-engine-k8s --revision 50 -c latest/beta --resource engine-image:32",
             "one channel",
         )],
     ),
@@ -128,13 +128,13 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ),
     (
         "plan workflow",
-        &[("plan workflow run publish.yaml", "start a workflow")],
+        &[("plan workflow run ci.yaml", "start a workflow")],
     ),
     (
         "plan workflow run",
         &[(
-            "plan workflow run publish.yaml release=2025-01-27",
-            "start it with an input",
+            "plan workflow run ci.yaml --repository finos/legend-juju-bundle",
+            "start a workflow of one repository",
         )],
     ),
     (
@@ -177,8 +177,8 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "undo all changes of a run",
             ),
             (
-                "rollback finos-legend-engine-k8s latest/edge --to 2025-11-01T00:00:00Z",
-                "restore one channel as of a given time",
+                "rollback finos-legend-engine-k8s latest/edge --to 2d",
+                "restore one channel as of two days ago",
             ),
         ],
     ),
@@ -191,15 +191,15 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "upload-resource",
         &[
             (
-                "upload-resource finos-legend-sdlc-k8s sdlc-image --from finos/legend-sdlc-server:0.187.0",
+                "upload-resource finos-legend-sdlc-k8s sdlc-image --from finos/legend-sdlc-server:0.180.0",
                 "upload an image from Docker Hub",
             ),
             (
-                "upload-resource finos-legend-db-k8s mongodb-image --image 3e42dd4e79c7",
-                "upload a local image by its digest",
+                "upload-resource finos-legend-db-k8s legend-db-image --image c89f04177e82",
+                "upload an image by its digest",
             ),
             (
-                "upload-resource my-charm seed --filepath seed.sql --arch all",
+                "upload-resource finos-legend-db-k8s legend-db-seed --filepath seed.sql --arch all",
                 "upload a file",
             ),
         ],
@@ -220,7 +220,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "release",
         &[(
-            "release finos-legend-engine-k8s --revision 50 -c latest/beta --resource engine-image:33",
+            "release finos-legend-engine-k8s --revision 50 -c latest/beta --resource engine-image:32",
             "release a revision and an image to one channel",
         )],
     ),
@@ -251,7 +251,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             ("login", "store a token in the keyring"),
             (
-                "login --export token.txt --charm my-charm --ttl 86400",
+                "login --export token.txt --charm finos-legend-db-k8s --ttl 86400",
                 "export a token limited to one charm, valid for a day",
             ),
             ("login --registry ghcr.io", "store a registry login"),
@@ -299,7 +299,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "workflow run",
         &[(
-            "workflow run publish.yaml release=2025-01-27 --timeout 45m",
+            "workflow run ci.yaml --timeout 45m",
             "start a workflow and follow it",
         )],
     ),
@@ -350,6 +350,12 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
 ];
+
+/// Returns every example, without `windlass`.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    let examples = EXAMPLES.iter().flat_map(|(_, examples)| examples.iter());
+    examples.map(|(line, _)| *line)
+}
 
 /// Returns the examples of the command with these words.
 pub fn examples_of(words: &str) -> &'static [Example] {

@@ -15,7 +15,7 @@ mod demo;
 mod doctor;
 mod documents;
 mod environment;
-mod examples;
+pub mod examples;
 mod generate;
 mod login;
 mod man;
@@ -31,6 +31,7 @@ mod show;
 mod signals;
 mod standing;
 mod tables;
+mod times;
 mod transfer;
 mod upload;
 mod watch;
@@ -156,6 +157,7 @@ pub fn main(console: Console) -> ExitCode {
     // A password prompt interrupted by a signal leaves the terminal without echo.
     drop(crossterm::terminal::disable_raw_mode());
     runtime.shutdown_background();
+    output.end(ended.as_ref().err());
     match ended {
         Ok(0) if output.lost() => ExitCode::FAILURE,
         Ok(code) => ExitCode::from(code),

@@ -5,6 +5,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value, json};
@@ -28,6 +29,8 @@ pub struct Output {
     busy: std::sync::Mutex<Option<std::time::Instant>>,
     /// What every document reports about this machine, besides the services.
     notes: std::sync::Mutex<Vec<Value>>,
+    /// A warning that is printed when the command ends, unless the command fails because of it.
+    at_end: std::sync::Mutex<Option<Problem>>,
 }
 
 /// Interval between updates of the progress line.
@@ -51,6 +54,7 @@ impl Output {
             lost: AtomicBool::new(false),
             busy: std::sync::Mutex::default(),
             notes: std::sync::Mutex::default(),
+            at_end: std::sync::Mutex::default(),
         }
     }
 
@@ -83,10 +87,7 @@ impl Output {
         for (key, value) in content {
             document.insert(key.to_owned(), value);
         }
-        let notes = self
-            .notes
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         if !notes.is_empty()
             && let Value::Array(errors) = document
                 .entry("errors")
@@ -101,14 +102,37 @@ impl Output {
     /// Warns of a problem with `source` that the command can do without, on stderr and in every
     /// document.
     pub fn note(&self, source: &str, problem: &Problem) {
+        self.warn(problem);
+        self.add_note(source, problem);
+    }
+
+    /// Like [`Output::note`], but warns when the command ends: it may fail because of the problem.
+    pub fn note_at_end(&self, source: &str, problem: &Problem) {
+        *self.at_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem.clone());
+        self.add_note(source, problem);
+    }
+
+    /// Prints what [`Output::note_at_end`] kept, unless it is the problem that the command failed
+    /// with.
+    pub fn end(&self, failed_with: Option<&Problem>) {
+        let noted = self.at_end.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(problem) = noted.filter(|noted| Some(noted) != failed_with) {
+            self.warn(&problem);
+        }
+    }
+
+    fn warn(&self, problem: &Problem) {
         self.say(&format!("warning: {}", problem.summary));
         for hint in &problem.hints {
             self.say(&format!("  hint: {hint}"));
         }
+    }
+
+    fn add_note(&self, source: &str, problem: &Problem) {
         let note = json!({ "source": source, "problem": problem });
         self.notes
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner)
             .push(note);
     }
 
@@ -124,10 +148,7 @@ impl Output {
         if self.progress != ProgressForm::Text || !std::io::stderr().is_terminal() {
             return;
         }
-        let mut last = self
-            .busy
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut last = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|at| at.elapsed() < BUSY) {
             return;
         }
@@ -138,10 +159,7 @@ impl Output {
 
     /// Erases the line of [`Output::busy`] before other output.
     fn clear(&self) {
-        let mut last = self
-            .busy
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut last = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         if last.take().is_some() {
             drop(std::io::stderr().write_all(b"\x1b[2K"));
         }
@@ -188,7 +206,10 @@ impl Output {
             text.push_str(&format!("  hint: {hint}\n"));
         }
         if let Some(at) = problem.retry_after {
-            text.push_str(&format!("  retry after: {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
+            text.push_str(&format!(
+                "  retry after: {}\n",
+                at.format("%Y-%m-%d %H:%M:%S UTC")
+            ));
         }
         if let Some(id) = &problem.request_id {
             text.push_str(&format!("  request: {id}\n"));

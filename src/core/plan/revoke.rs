@@ -3,7 +3,8 @@
 //! Unknown sessions and the one in use are refused.
 
 use crate::config::Workspace;
-use crate::domain::{Problem, SanitizedText, SecretTarget, SessionId, Snapshot};
+use crate::domain::secret::SessionFacts;
+use crate::domain::{Problem, ProblemKind, SanitizedText, SecretTarget, SessionId, Snapshot};
 
 use super::credentials::secrets_in_words;
 use super::credentials::status::holders;
@@ -44,11 +45,40 @@ fn held<'a>(
     [certain, possible].into_iter().flatten().map(SanitizedText::from)
 }
 
+/// Returns the session with the id `name`, or the only listed one that was created by `name`.
+fn session_of(snapshot: &Snapshot, name: &SessionId) -> Result<SessionId, Problem> {
+    let listed = || snapshot.sessions.value.iter().flatten();
+    let created_by = |session: &&SessionFacts| {
+        let description = session.description.as_ref();
+        session.revoked_at.is_none() && description.is_some_and(|text| text.as_str() == name.as_str())
+    };
+    let found: Vec<&SessionId> = listed().filter(created_by).map(|session| &session.id).collect();
+    match found.as_slice() {
+        _ if listed().any(|session| &session.id == name) => Ok(name.clone()),
+        [] => Ok(name.clone()),
+        [one] => Ok((*one).clone()),
+        several => {
+            let problem = Problem::new(
+                ProblemKind::Usage,
+                format!("{} sessions were created by {name}", several.len()),
+            );
+            let problem = several
+                .iter()
+                .fold(problem, |problem, id| problem.cause(id.to_string()));
+            Err(problem.hint("name the session by its id: windlass credentials"))
+        }
+    }
+}
+
 /// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RevokeIntent) -> Result<Plan, Problem> {
     snapshot.sessions.need("the list of Charmhub sessions")?;
     let mut steps = Vec::new();
     let mut warnings = Vec::new();
+    let sessions = intent.sessions.iter().map(|name| session_of(snapshot, name));
+    let intent = &RevokeIntent {
+        sessions: sessions.collect::<Result<_, Problem>>()?,
+    };
     for session in &intent.sessions {
         revocations::permitted(snapshot, session, None)?;
         // Jobs of repositories whose secrets hold its token may be using it now.
@@ -84,4 +114,41 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RevokeIntent) -
     );
     plan.warnings = warnings;
     Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::credentials::situations::{situations, workspace};
+
+    #[test]
+    fn a_session_is_revoked_by_its_id_or_by_the_name_that_only_it_has() {
+        let unknown = situations()
+            .into_iter()
+            .find(|one| one.name == "never set by windlass, a session expires soon");
+        let mut snapshot = unknown.unwrap().snapshot;
+        let planned = |snapshot: &Snapshot, name: &str| {
+            let sessions = [SessionId::new(name)].into();
+            plan(&workspace(), snapshot, &RevokeIntent { sessions })
+        };
+        let command = "windlass revoke build";
+        assert_eq!(planned(&snapshot, "build").unwrap().command, command);
+        assert_eq!(planned(&snapshot, "charmcraft@build").unwrap().command, command);
+        assert!(planned(&snapshot, "charmcraft@nowhere").is_err());
+        let sessions = snapshot.sessions.value.as_mut().unwrap();
+        let mut second = sessions
+            .iter()
+            .find(|one| one.id.as_str() == "build")
+            .unwrap()
+            .clone();
+        second.id = SessionId::new("other");
+        sessions.push(second);
+        let problem = planned(&snapshot, "charmcraft@build").unwrap_err();
+        assert_eq!(problem.kind, ProblemKind::Usage);
+        assert_eq!(problem.causes.len(), 2, "{problem:?}");
+        assert_eq!(
+            planned(&snapshot, "other").unwrap().command,
+            "windlass revoke other"
+        );
+    }
 }
