@@ -320,3 +320,28 @@ async fn a_refused_token_shows_the_expiry_that_it_names_itself() {
     );
     assert!(line.contains("CHARMCRAFT_AUTH"), "{line}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_rotation_every_command_names_the_same_next_expiry() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = common::world(dir.path(), "").await;
+    let client = Client::new(&world, dir.path());
+    let next = || client.run(&["status", "--json"]).with(0).json()["status"]["next_expiry"].clone();
+    assert_eq!(next()["name"], "charmcraft@buildhost");
+    client.run(&["credentials", "--fail-within", "14d"]).with(4);
+    client.run(&["rotate", "--yes"]).with(0);
+    // The former token is still valid, but no secret holds it.
+    let after = next();
+    assert_ne!(after["name"], "charmcraft@buildhost");
+    let days = after["days_left"].as_i64().unwrap();
+    assert!(days > 14, "{after}");
+    let within = |days: i64, code| {
+        let span = format!("{days}d");
+        client.run(&["credentials", "--fail-within", &span]).with(code)
+    };
+    within(14, 0);
+    within(days, 0);
+    let named = within(days + 1, 4).err;
+    assert!(named.contains(after["name"].as_str().unwrap()), "{named}");
+    world.stop().await;
+}

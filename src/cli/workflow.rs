@@ -12,7 +12,7 @@ use super::carry_out::{self, Mode};
 use super::documents::Sources;
 use super::output::Output;
 use super::pairs::Form;
-use super::{Ending, confirm, runs, tables};
+use super::{Ending, confirm, runs, tables, times};
 use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
 use crate::domain::{GitHubRepository, Problem, ProblemKind, SanitizedText};
 use crate::journal::{Outcome, RunRecord};
@@ -30,22 +30,13 @@ const UNKNOWN: u8 = 7;
 /// Number of runs in a list.
 const SHOWN: usize = 10;
 
-/// Parses a span of time: seconds, minutes or hours.
+/// Parses a span of time of at most a week, longer than GitHub lets any job run.
 pub fn span(text: &str) -> Result<Duration, String> {
-    let bad = || format!("'{text}' is not a duration: use minutes or hours, for example 45m or 2h");
-    let (number, unit) = text
-        .split_at_checked(text.len().saturating_sub(1))
-        .ok_or_else(bad)?;
-    let number: u64 = number.parse().map_err(|_| bad())?;
-    let seconds = match unit {
-        "s" => Some(number),
-        "m" => number.checked_mul(60),
-        "h" => number.checked_mul(3600),
-        _ => None,
-    };
-    // At most a week, longer than GitHub lets any job run.
-    let seconds = seconds.filter(|seconds| (1..=604_800).contains(seconds));
-    seconds.map(Duration::from_secs).ok_or_else(bad)
+    let week = Duration::from_secs(604_800);
+    times::span(text)
+        .and_then(|span| span.to_std().ok())
+        .filter(|span| !span.is_zero() && *span <= week)
+        .ok_or_else(|| format!("'{text}' is not a duration: use minutes or hours, for example 45m or 2h"))
 }
 
 /// Runs `workflow`.

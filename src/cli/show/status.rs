@@ -1,5 +1,6 @@
 //! `status`: shows the state of everything on one page.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::credentials::credential_line;
@@ -9,9 +10,10 @@ use crate::cli::output::Output;
 use crate::cli::{Ending, tables};
 use crate::domain::credential::days_in_short;
 use crate::domain::snapshot::SourceStatus;
-use crate::domain::{Observed, Problem, ProblemKind, ReleaseName, Snapshot};
+use crate::domain::{Observed, Problem, ProblemKind, ReleaseName, Snapshot, count, first_of};
 use crate::journal::RunId;
 use crate::observe::View;
+use crate::plan::credentials::{Credential, CredentialRole};
 use crate::plan::label::{Label, Labels};
 use crate::plan::{credentials, evidence};
 use crate::run::Session;
@@ -100,7 +102,9 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
         own.map(|(name, _)| *name).collect()
     };
     let sources = sources(session, View::Status, &snapshot);
-    let next = credentials::next_expiry(workspace, &snapshot, snapshot.taken_at);
+    let now = snapshot.taken_at;
+    let all = credentials::credentials(workspace, &snapshot, now);
+    let next = credentials::next_expiry(&all);
     if output.json {
         let mut content = vec![(
             "status",
@@ -111,7 +115,11 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
                 "rolled_back": named(&Label::RolledBack),
                 "credential": snapshot.credential.value,
                 "github": snapshot.github.value,
-                "next_expiry": next,
+                "next_expiry": next.map(|next| json!({
+                    "name": next.facts.name, "source": next.facts.source,
+                    "expires_at": next.facts.expires_at, "days_left": next.facts.days_left(now),
+                    "alarm": next.alarm(now), "revoked_at": next.revoked_at,
+                })),
                 "quota": snapshot.quota,
                 "open_runs": open,
             }),
@@ -123,19 +131,15 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
     warn(&sources, output);
     output.answer(&format!("workspace {} on {}\n", workspace.name, snapshot.world));
     if let Some(releases) = &snapshot.releases.value {
-        let shown = labelled.iter().take(SHOWN).map(|(name, label)| match label {
+        let shown = labelled.iter().map(|(name, label)| match label {
             Label::New => name.to_string(),
             other => format!("{name} ({})", other.words()),
         });
         let names: Vec<String> = shown.collect();
-        let more = match labelled.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            count => format!(" and {count} more"),
-        };
         output.answer(&format!(
-            "{}, not published: {}{more}\n",
-            crate::domain::count(releases.len(), "release", "releases"),
-            names.join(" ")
+            "{}, not published: {}\n",
+            count(releases.len(), "release", "releases"),
+            first_of(&names, SHOWN)
         ));
     }
     let mut table = tables::Table::new(&["charm", "channel", "base", "revision", "resources", "release"]);
@@ -159,19 +163,10 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
     if let Some(facts) = &snapshot.credential.value {
         output.answer(&credential_line(facts, &snapshot));
     }
-    let shown = snapshot
-        .credential
-        .value
-        .as_ref()
-        .and_then(|facts| facts.expires_at);
-    if let Some(next) = next.filter(|next| shown.is_none_or(|shown| next.expires_at < shown)) {
-        output.answer(&format!(
-            "next expiry: {} in {}, {} ({})\n",
-            next.name,
-            next.source,
-            next.expires_at.format("%Y-%m-%d %H:%M UTC"),
-            days_in_short(next.days_left)
-        ));
+    // The line above shows the expiry of the token that windlass uses.
+    let is_shown = |next: &Credential| next.facts.kind == "charmhub" && next.role == CredentialRole::Own;
+    if let Some(next) = next.filter(|next| snapshot.credential.value.is_none() || !is_shown(next)) {
+        output.answer(&next_expiry_line(next, now));
     }
     if let Some(quota) = snapshot.quota {
         output.answer(&format!(
@@ -183,4 +178,20 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
         output.answer(&format!("run {run} is unfinished: windlass resume {run}\n"));
     }
     Ok(0)
+}
+
+/// Describes the credential that was revoked or expires first.
+fn next_expiry_line(next: &Credential, now: DateTime<Utc>) -> String {
+    let place = format!("{} in {}", next.facts.name, next.facts.source);
+    let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
+    match (next.revoked_at, next.facts.expires_at, next.facts.days_left(now)) {
+        (Some(at), ..) => format!("revoked: {place}, {}\n", time(at)),
+        (None, Some(at), _) if at <= now => format!("expired: {place}, {}\n", time(at)),
+        (None, Some(at), days) => format!(
+            "next expiry: {place}, {} ({})\n",
+            time(at),
+            days_in_short(days.unwrap_or_default())
+        ),
+        (None, None, _) => String::new(),
+    }
 }

@@ -133,56 +133,29 @@ pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
     all
 }
 
-/// A valid token and its expiry.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct NextExpiry {
-    /// Name of the credential.
-    pub name: SanitizedText,
-    /// Where it is stored, or may be.
-    pub source: SanitizedText,
-    /// Time of expiry.
-    pub expires_at: DateTime<Utc>,
-    /// Whole days until the expiry.
-    pub days_left: i64,
+/// Returns how urgent a credential is: revoked ones first, then by expiry. `None` if it has no
+/// known expiry.
+fn urgency(credential: &Credential) -> Option<(bool, Option<DateTime<Utc>>)> {
+    let expires_at = credential.facts.expires_at;
+    let is_revoked = credential.revoked_at.is_some();
+    (is_revoked || expires_at.is_some()).then_some((!is_revoked, expires_at))
 }
 
-/// Returns the valid token that expires first, among the credentials and the store's sessions,
-/// whose tokens may be stored anywhere.
-pub fn next_expiry(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>) -> Option<NextExpiry> {
-    let credentials = credentials(workspace, snapshot, now);
-    let known: Vec<&SessionId> = credentials
-        .iter()
-        .filter_map(|credential| credential.facts.session.as_ref())
+/// Sorts credentials with a known expiry or revocation, the most urgent first; others are left out.
+pub fn by_urgency<'c>(credentials: impl IntoIterator<Item = &'c Credential>) -> Vec<&'c Credential> {
+    let mut all: Vec<&Credential> = credentials
+        .into_iter()
+        .filter(|credential| urgency(credential).is_some())
         .collect();
-    let next = |name: &SanitizedText, source: SanitizedText, expires_at: DateTime<Utc>| NextExpiry {
-        name: name.clone(),
-        source,
-        expires_at,
-        days_left: (expires_at - now).num_days(),
-    };
-    let of_credentials = credentials
-        .iter()
-        .filter(|credential| credential.revoked_at.is_none())
-        .filter_map(|one| {
-            Some(next(
-                &one.facts.name,
-                one.facts.source.clone(),
-                one.facts.expires_at?,
-            ))
-        });
-    let sessions = snapshot.sessions.value.iter().flatten();
-    let of_sessions = sessions
-        .filter(|session| !known.contains(&&session.id))
-        .filter(|session| status::revoked_at(snapshot, &session.id).is_none())
-        .filter_map(|session| {
-            let name = session.description.clone();
-            let name = name.unwrap_or_else(|| format!("session {}", session.id).into());
-            Some(next(&name, "Charmhub sessions".into(), session.until?))
-        });
-    of_credentials
-        .chain(of_sessions)
-        .filter(|next| next.expires_at > now)
-        .min_by_key(|next| next.expires_at)
+    all.sort_by_key(|credential| urgency(credential));
+    all
+}
+
+/// Returns the credential that was revoked or expires first. `status`, the console and
+/// `credentials --fail-within` all use this answer. A session of the store counts only if windlass
+/// uses its token or a secret holds it, or may hold it.
+pub fn next_expiry<'c>(credentials: impl IntoIterator<Item = &'c Credential>) -> Option<&'c Credential> {
+    by_urgency(credentials).first().copied()
 }
 
 /// Returns a credential that windlass uses. `otherwise` is what is known of a credential that the

@@ -465,16 +465,12 @@ fn sessions(snapshot: &Snapshot, now: DateTime<Utc>, rows: &mut Vec<Row>) {
     rows.extend(sessions.into_iter().map(|row| Row::Session(Box::new(row))));
 }
 
-/// Returns the credential among `rows` that needs attention first: a revoked one, else the next to
-/// expire.
+/// Returns the credential among `rows` that was revoked or expires first.
 pub fn nearest(rows: &[Row]) -> Option<&Credential> {
-    rows.iter()
-        .filter_map(|row| match row {
-            Row::Credential { credential, .. } => Some(&**credential),
-            _ => None,
-        })
-        .filter(|credential| credential.facts.expires_at.is_some() || credential.revoked_at.is_some())
-        .min_by_key(|credential| (credential.revoked_at.is_none(), credential.facts.expires_at))
+    credentials::next_expiry(rows.iter().filter_map(|row| match row {
+        Row::Credential { credential, .. } => Some(&**credential),
+        _ => None,
+    }))
 }
 
 /// Returns the time axis of all expiries among `rows`.

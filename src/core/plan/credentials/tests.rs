@@ -245,3 +245,26 @@ fn a_refused_github_token_keeps_the_expiry_that_github_gave_for_it() {
     assert!(token.facts.scopes.is_empty());
     assert_eq!(token.problems[1].as_str(), "it has expired");
 }
+
+#[test]
+fn the_next_expiry_is_that_of_a_token_in_use() {
+    for situation in situations() {
+        let name = situation.name;
+        let all = credentials(&workspace(), &situation.snapshot, now());
+        let next = next_expiry(&all).map(|one| one.alarm(now()));
+        // A secret that cannot be read fails even where no token is known that it may hold.
+        let fails = next.is_some_and(|alarm| alarm >= Alarm::Urgent);
+        assert!(!fails || situation.fails_within_14_days, "{name}: {next:?}");
+    }
+    // A session whose token no secret holds: after a rotation, the former token.
+    let held = situations()
+        .into_iter()
+        .find(|one| one.name == "never set by windlass, a session expires soon");
+    let mut snapshot = held.unwrap().snapshot;
+    snapshot.secrets.clear();
+    let mut workspace = workspace();
+    workspace.tokens.clear();
+    let all = credentials(&workspace, &snapshot, now());
+    let next = next_expiry(&all).and_then(|one| one.facts.session.clone());
+    assert_eq!(next, None, "{all:?}");
+}
