@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::args::{Promote, Rollback};
 use super::pairs::{self, Form};
+use super::times::{self, NotPast, PAST_FORMS};
 use crate::domain::channel::Risk;
 use crate::domain::{Channel, Problem, ProblemKind, RunId, SanitizedText};
 use crate::plan::{
-    HoldIntent, Intent, Moment, PromoteIntent, PromoteTrackIntent, RollbackIntent, RolledBack,
+    HoldIntent, Intent, LaterChanges, Moment, PromoteIntent, PromoteTrackIntent, RollbackIntent, RolledBack,
 };
 
 const WITH: Form = Form {
@@ -18,7 +19,8 @@ const WITH: Form = Form {
 
 /// The risk of `--to`. Of a channel both ways to promote are named.
 fn target_risk(text: &str) -> Result<Risk, Problem> {
-    let problem = match text.parse::<Risk>() {
+    let offered = [Risk::Stable, Risk::Candidate, Risk::Beta];
+    let problem = match Risk::parse_offering(text, &offered) {
         Ok(risk) => return Ok(risk),
         Err(problem) => problem,
     };
@@ -65,23 +67,18 @@ fn moment(text: &str, now: DateTime<Utc>) -> Result<Moment, Problem> {
             ProblemKind::Usage,
             format!("--to {} is {what}", SanitizedText::capped(text, 60)),
         )
-        .hint("use a past time with its zone, such as 2025-02-03T12:00:00Z, or a run from 'windlass runs'")
+        .hint(format!(
+            "use a past time, such as {PAST_FORMS}, or a run from 'windlass runs'"
+        ))
     };
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        if at > now {
-            return Err(wrong("in the future"));
-        }
-        return Ok(Moment::At(at.to_utc()));
+    match times::past(text, now) {
+        Ok(at) => Ok(Moment::At(at)),
+        Err(NotPast::Future) => Err(wrong("in the future")),
+        Err(NotPast::Incomplete) => Err(wrong("not a complete time")),
+        Err(NotPast::NoTime) => run_id(text)
+            .map(Moment::After)
+            .map_err(|_| wrong("neither a time nor a run")),
     }
-    // Begins as a date does: no id of a run has a dash there.
-    let dated =
-        text.bytes().take(4).all(|byte| byte.is_ascii_digit()) && text.as_bytes().get(4) == Some(&b'-');
-    if dated {
-        return Err(wrong("not a complete time"));
-    }
-    run_id(text)
-        .map(Moment::After)
-        .map_err(|_| wrong("neither a time nor a run"))
 }
 
 /// Parses the id of a run; an invalid one is an error before any service is contacted.
@@ -125,7 +122,14 @@ pub fn rollback(wish: &Rollback) -> Result<Intent, Problem> {
             return Err(Problem::new(ProblemKind::Usage, "give --run RUN or a charm"));
         }
     };
-    Ok(Intent::Rollback(RollbackIntent { of, over: wish.over }))
+    let later = if wish.over {
+        LaterChanges::Overwrite
+    } else if wish.keep_changed {
+        LaterChanges::Keep
+    } else {
+        LaterChanges::Refuse
+    };
+    Ok(Intent::Rollback(RollbackIntent { of, later }))
 }
 
 /// Returns the intent of `hold` and `unhold`.
@@ -142,6 +146,10 @@ mod tests {
     fn a_rollback_goes_to_a_past_time_or_a_run_and_an_error_says_how_a_time_is_written() {
         let now = DateTime::from_timestamp(1_764_500_000, 0).unwrap();
         assert!(matches!(moment("2025-02-03T12:00:00Z", now), Ok(Moment::At(_))));
+        let yesterday = now - chrono::TimeDelta::days(1);
+        for text in ["yesterday", "1d", "1 day ago"] {
+            assert_eq!(moment(text, now).unwrap(), Moment::At(yesterday), "{text}");
+        }
         assert!(matches!(
             moment("20251120T101500Z-1f2e", now),
             Ok(Moment::After(_))
@@ -172,8 +180,9 @@ mod tests {
         );
         for text in ["latest", "stabel", "a/b"] {
             let problem = target_risk(text).unwrap_err();
+            let hints: Vec<&str> = problem.hints.iter().map(crate::domain::Hint::as_str).collect();
             assert!(
-                problem.hints[0].as_str().contains("use stable, candidate"),
+                hints[0].ends_with("use stable, candidate or beta"),
                 "{text}: {problem:?}"
             );
         }

@@ -108,6 +108,27 @@ impl Risk {
         }
     }
 
+    /// Parses a risk. The hint for another text offers only the risks of `offered`, which must not be
+    /// empty.
+    pub fn parse_offering(text: &str, offered: &[Self]) -> Result<Self, Problem> {
+        if let Some(risk) = Self::ALL.into_iter().find(|risk| risk.as_str() == text) {
+            return Ok(risk);
+        }
+        let near = Self::misspelled(text).filter(|risk| offered.contains(risk));
+        let near = near.map_or_else(String::new, |risk| format!("did you mean {risk}? "));
+        let names: Vec<&str> = offered.iter().map(|risk| risk.as_str()).collect();
+        let names = match names.split_last() {
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+            None => String::new(),
+        };
+        Err(Problem::new(
+            ProblemKind::Usage,
+            format!("'{}' is not a risk", SanitizedText::capped(text, 60)),
+        )
+        .hint(format!("{near}use {names}")))
+    }
+
     /// Returns the risk that `text` is a misspelling of: in another case, or with one typing error.
     fn misspelled(text: &str) -> Option<Self> {
         let lower = text.to_ascii_lowercase();
@@ -122,18 +143,7 @@ impl FromStr for Risk {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
-        Self::ALL
-            .into_iter()
-            .find(|risk| risk.as_str() == text)
-            .ok_or_else(|| {
-                let near =
-                    Self::misspelled(text).map_or_else(String::new, |risk| format!("did you mean {risk}? "));
-                Problem::new(
-                    ProblemKind::Usage,
-                    format!("'{}' is not a risk", SanitizedText::capped(text, 60)),
-                )
-                .hint(format!("{near}use stable, candidate, beta or edge"))
-            })
+        Self::parse_offering(text, &Self::ALL)
     }
 }
 

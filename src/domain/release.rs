@@ -245,11 +245,15 @@ impl Release {
         }
         let text = match named {
             Some(_) => format!(
-                "its name says {}, the timestamp in its manifest says {made}: by the name its track would be {}",
+                "its name says {}, the timestamp in its manifest says {made}: track {} is used, from the name",
                 self.name,
                 self.name.month()
             ),
-            None => format!("{} is not a calendar date", self.name),
+            None => format!(
+                "{} is not a calendar date: track {} is used, from the name",
+                self.name,
+                self.name.month()
+            ),
         };
         Some(Warning {
             kind: WarningKind::Misdated,
@@ -419,8 +423,8 @@ mod tests {
             .find(|release| release.name.as_str() == "2024-01-08");
         assert_eq!(
             odd.unwrap().misdated().unwrap().text.as_str(),
-            "its name says 2024-01-08, the timestamp in its manifest says 2025-01-08: by the name its track \
-             would be 2024-01"
+            "its name says 2024-01-08, the timestamp in its manifest says 2025-01-08: track 2024-01 is \
+             used, from the name"
         );
     }
 
