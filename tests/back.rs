@@ -15,8 +15,8 @@ use windlass::journal::{Outcome, RunId, RunRecord};
 use windlass::observe::View;
 use windlass::plan::intent::SkipPart;
 use windlass::plan::{
-    CloseIntent, HoldIntent, Intent, Plan, PromoteIntent, PublishIntent, ReleaseIntent, RollbackIntent,
-    RolledBack,
+    CloseIntent, HoldIntent, Intent, LaterChanges, Plan, PromoteIntent, PublishIntent, ReleaseIntent,
+    RollbackIntent, RolledBack,
 };
 use windlass::run::Session;
 
@@ -60,9 +60,11 @@ fn promote() -> Intent {
 }
 
 fn back(run: &RunId, over: bool) -> Intent {
-    Intent::Rollback(RollbackIntent {
-        of: RolledBack::Run(run.clone()),
-        over,
+    let intent = RollbackIntent::new(RolledBack::Run(run.clone()));
+    Intent::Rollback(if over {
+        intent.with(LaterChanges::Overwrite)
+    } else {
+        intent
     })
 }
 
@@ -188,6 +190,13 @@ async fn a_failed_run_that_released_a_part_blocks_other_commands_until_it_is_giv
         let plan = planned(&session, &intent).await.unwrap();
         let problem = session.start(plan).err().unwrap();
         assert_eq!(problem.kind, ProblemKind::Conflict, "{intent:?}");
+        let shared = match intent {
+            Intent::Publish(_) => {
+                "changes finos-legend-engine-k8s, finos-legend-sdlc-k8s, finos-legend-studio-k8s too"
+            }
+            _ => "changes finos-legend-studio-k8s too",
+        };
+        assert!(problem.summary.as_str().ends_with(shared), "{problem}");
         let hints: Vec<&str> = problem.hints.iter().map(windlass::domain::Hint::as_str).collect();
         let id = &failed.id;
         assert_eq!(
@@ -221,8 +230,18 @@ async fn a_failed_run_that_released_nothing_can_be_given_up() {
         problem.hints[1].as_str().starts_with("give it up: "),
         "{problem:?}"
     );
-    done(&session, &back(&failed.id, false)).await;
+    let given_up = done(&session, &back(&failed.id, false)).await;
     assert_eq!(map(&world), before);
+    let client = Client::new(&world, dir.path());
+    let runs = client.run(&["runs"]).with(0).out;
+    assert!(
+        runs.contains(&format!("failed, given up by {}", given_up.id)),
+        "{runs}"
+    );
+    assert!(!runs.contains("rolled back"), "{runs}");
+    let problem = session.resume(&failed.id).await.err().unwrap();
+    assert!(problem.summary.as_str().contains("was given up by"), "{problem}");
+    assert_eq!(problem.hints.len(), 1, "a rollback of nothing cannot be undone");
     done(&session, &release(STUDIO)).await;
     world.stop().await;
 }

@@ -7,7 +7,7 @@ use crate::common;
 
 use std::time::Duration;
 
-use common::{session, session_with, world, world_with, writes};
+use common::{Client, session, session_with, world, world_with, writes};
 use windlass::domain::ProblemKind;
 use windlass::journal::{Outcome, RunRecord, StepOutcome};
 use windlass::plan::{Intent, Plan, PublishIntent};
@@ -174,5 +174,19 @@ async fn an_expired_token_is_a_problem_with_a_remedy() {
         "{problem:?}"
     );
     assert_eq!(writes(&world), Vec::<String>::new());
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publish_without_changes_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = common::world(dir.path(), "").await;
+    let client = Client::new(&world, dir.path());
+    let publish = || client.run(&["publish", "2025-01-27", "--yes"]).with(0).out;
+    let same = "nothing had to change: 2025-01-27 is already published";
+    let first = publish();
+    assert!(!first.contains(same), "{first}");
+    let second = publish();
+    assert!(second.contains(same), "{second}");
     world.stop().await;
 }

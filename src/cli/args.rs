@@ -407,12 +407,16 @@ pub struct Rollback {
     /// Channels to restore; all channels with a change in the journal if omitted
     #[arg(value_name = "CHANNEL")]
     pub channel: Vec<String>,
-    /// Restore the state at this RFC 3339 time or after this run, instead of before the last change
+    /// Restore the state at this time (2025-02-03T12:00:00Z, '2 days ago', 3d, yesterday) or after
+    /// this run, instead of before the last change
     #[arg(long, value_name = "TIME|RUN")]
     pub to: Option<String>,
     /// Also restore channels that another client has changed since
     #[arg(long)]
     pub over: bool,
+    /// Keep channels that another client has changed since, and restore the others
+    #[arg(long, conflicts_with = "over")]
+    pub keep_changed: bool,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -132,7 +132,7 @@ pub fn text(plan: &Plan) -> String {
     for left in &plan.left_out {
         text.push_str(&format!("  left out: {left}\n"));
     }
-    let mut table = tables::Table::new(&["step", "target", "bytes", "change"]);
+    let mut table = tables::Table::new(&["step", "target", "to send", "change"]);
     for step in &plan.steps {
         let what = match (&step.skip_reason, &step.after) {
             (Some(reason), _) => format!("skipped: {reason}"),

@@ -212,11 +212,15 @@ pub fn run(record: &RunRecord) -> Value {
             Value::Object(map)
         })
         .collect();
+    let (given_up_by, rolled_back_by) = match &record.rolled_back_by {
+        by @ Some(_) if record.given_up => (by.as_ref(), None),
+        by => (None, by.as_ref()),
+    };
     json!({
         "id": record.id, "title": record.plan.title, "actor": record.actor,
         "outcome": record.outcome, "started_at": record.started_at, "finished_at": record.finished_at,
         "steps": steps, "released": released(record), "closed": closed(record), "left_out": record.plan.left_out, "warnings": record.plan.warnings,
-        "command": record.plan.command, "rolled_back_by": record.rolled_back_by,
+        "command": record.plan.command, "rolled_back_by": rolled_back_by, "given_up_by": given_up_by,
     })
 }
 

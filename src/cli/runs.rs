@@ -7,9 +7,9 @@ use super::args::Global;
 use super::environment::Environment;
 use super::output::Output;
 use super::{Ending, confirm, documents, login, tables, watch};
-use crate::domain::Problem;
+use crate::domain::{Problem, first_of};
 use crate::journal::{Outcome, RunId, RunRecord, RunState, StepOutcome};
-use crate::plan::Op;
+use crate::plan::{Intent, Op, Step};
 use crate::run::{RunSecrets, Session};
 
 /// Lists the newest runs.
@@ -48,6 +48,7 @@ fn outcome_words(record: &RunRecord) -> String {
     match record.state() {
         RunState::Running => "running".to_owned(),
         RunState::RolledBack(by) => format!("rolled back by {by}"),
+        RunState::GivenUp(by) => format!("{ended}, given up by {by}"),
         RunState::Replaced(by) => format!("{ended}, replaced by {by}"),
         RunState::Finished => ended.to_owned(),
         RunState::Unfinished => format!("{ended}: windlass resume {}", record.id),
@@ -103,10 +104,42 @@ pub fn aftermath(record: &RunRecord, output: &Output) {
     }
 }
 
+/// Returns why a run that succeeded had nothing to change; `None` if a step wrote something.
+fn unchanged(record: &RunRecord) -> Option<String> {
+    let succeeded = matches!(record.outcome, Some(Outcome::Done | Outcome::Partly));
+    let mut writing = record.plan.steps.iter().filter(|step| step.op.writes());
+    let outcome = |step: &Step| record.step(&step.id).and_then(|done| done.outcome);
+    if !succeeded || !writing.all(|step| outcome(step) == Some(StepOutcome::Skipped)) {
+        return None;
+    }
+    if record.plan.only_gives_up_a_run() && !record.plan.changes_channels() {
+        return Some("no channel had to change: the run is given up".to_owned());
+    }
+    let mut reasons: Vec<String> = Vec::new();
+    if let Intent::Publish(intent) = &record.plan.intent {
+        reasons.push(format!("{} is already published", intent.release));
+    }
+    for reason in record
+        .plan
+        .steps
+        .iter()
+        .filter_map(|step| step.skip_reason.as_ref())
+    {
+        if !reasons.iter().any(|known| known == reason.as_str()) {
+            reasons.push(reason.to_string());
+        }
+    }
+    Some(match reasons.as_slice() {
+        [] => "nothing had to change".to_owned(),
+        some => format!("nothing had to change: {}", first_of(some, 4)),
+    })
+}
+
 /// Formats the result of a run as text.
 pub fn summary(record: &RunRecord) -> String {
     let outcome = record.outcome.map_or("open", Outcome::as_str);
     let mut text = format!("{}: {outcome} (run {})\n", record.plan.title, record.id);
+    text.extend(unchanged(record).map(|why| format!("  {why}\n")));
     let sent: u64 = record.steps.iter().map(|step| step.made.bytes_sent).sum();
     for released in record.released() {
         let resources: Vec<String> = released

@@ -122,6 +122,10 @@ fn line(kind: &str, target: &str, now: &StepProgress) -> String {
     };
     if now.bytes_done > 0 {
         text.push_str(&format!(" · {}", tables::bytes(now.bytes_done)));
+        // What was already at the target counts too; the result says how much was sent.
+        if now.outcome.is_some() {
+            text.push_str(" in total");
+        }
         if let Some(total) = now.bytes_total.filter(|_| now.outcome.is_none()) {
             text.push_str(&format!(" of {}", tables::bytes(total)));
         }

@@ -135,6 +135,8 @@ pub enum State {
     Open,
     /// A later run rolled back its changes.
     RolledBack,
+    /// A later run ended it without a channel to restore.
+    GivenUp,
     /// It ended so, and a later run replaced it.
     Replaced(Option<Outcome>),
 }
@@ -150,6 +152,7 @@ impl State {
             Self::Ended(outcome) => outcome.as_str(),
             Self::Open => "open",
             Self::RolledBack => "rolled back",
+            Self::GivenUp => "given up",
             Self::Replaced(_) => "replaced",
         }
     }
@@ -180,6 +183,7 @@ pub fn state(live: Option<&Live>, record: Option<&RunRecord>) -> State {
     match record.state() {
         RunState::Running => State::Running,
         RunState::RolledBack(_) => State::RolledBack,
+        RunState::GivenUp(_) => State::GivenUp,
         RunState::Replaced(_) => State::Replaced(record.outcome),
         RunState::Finished | RunState::Unfinished => match record.outcome {
             None | Some(Outcome::Unknown) => State::Open,
@@ -199,7 +203,12 @@ pub fn unfinished_runs(model: &Model) -> String {
             State::Ended(Outcome::Failed) => "failed",
             State::Ended(Outcome::Cancelled) => "was cancelled",
             State::Open | State::Ended(Outcome::Unknown) => "has an unknown outcome",
-            State::Queued | State::Asks | State::RolledBack | State::Replaced(_) | State::Ended(_) => {
+            State::Queued
+            | State::Asks
+            | State::RolledBack
+            | State::GivenUp
+            | State::Replaced(_)
+            | State::Ended(_) => {
                 continue;
             }
         };

@@ -257,6 +257,8 @@ pub enum ReviewMsg {
     WithoutBranch,
     /// Also roll back what was changed since by others, or leave it.
     Over,
+    /// Keep what was changed since by others and roll back the rest, or refuse again.
+    KeepChanged,
     /// Read again and plan again.
     Again,
     /// Fold the section at the cursor, or move to the enclosing one.

@@ -77,6 +77,7 @@ pub fn no_run(model: &Model) -> Option<&'static str> {
         (State::Running | State::Stopping, _) => Some("the run is still in progress"),
         (State::Queued | State::Asks, _) => Some("the run did not start"),
         (State::RolledBack, _) => Some("the run is already rolled back"),
+        (State::GivenUp, _) => Some("the run is already given up"),
         (State::Open | State::Ended(_) | State::Replaced(_), Some(record))
             if record.touched_channels() || record.state().is_unfinished() =>
         {
@@ -135,5 +136,5 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
 }
 
 const fn wish(of: RolledBack) -> Intent {
-    Intent::Rollback(RollbackIntent { of, over: false })
+    Intent::Rollback(RollbackIntent::new(of))
 }

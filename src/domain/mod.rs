@@ -43,5 +43,5 @@ pub use secret::{
 pub use snapshot::{Observed, Snapshot};
 pub use source::{Cut, ImageSource, LocalSource, Origin};
 pub use space::NoSpace;
-pub use text::{SanitizedText, count};
+pub use text::{SanitizedText, count, first_of};
 pub use update::{Source, SourceUpdate};

@@ -14,6 +14,8 @@ use super::text::SanitizedText;
 pub enum Remedy {
     /// Release to channels that were changed since: `--over`.
     OverLaterChanges,
+    /// Keep channels that were changed since: `--keep-changed`.
+    KeepLaterChanges,
     /// Publish the charms without branch and bundle: `--without branch,bundle`.
     WithoutMarker,
     /// Publish to the release's own track only: `--track-only`.

@@ -113,6 +113,16 @@ pub fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
+/// Lists the first `most` of `items`, and how many more there are: `a, b and 3 more`.
+pub fn first_of<T: fmt::Display>(items: &[T], most: usize) -> String {
+    let shown: Vec<String> = items.iter().take(most).map(ToString::to_string).collect();
+    let shown = shown.join(", ");
+    match items.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +134,13 @@ mod tests {
             text.as_str(),
             "a\u{fffd}[31mred\u{fffd}\u{fffd}evil\u{fffd}2J next"
         );
+    }
+
+    #[test]
+    fn a_long_list_ends_with_the_number_of_the_others() {
+        assert_eq!(first_of::<u8>(&[], 2), "");
+        assert_eq!(first_of(&["a", "b"], 2), "a, b");
+        assert_eq!(first_of(&["a", "b", "c", "d"], 2), "a, b and 2 more");
     }
 
     #[test]

@@ -508,6 +508,7 @@ pub(super) fn cancel(model: &Model) -> Availability {
             | State::Ended(_)
             | State::Open
             | State::RolledBack
+            | State::GivenUp
             | State::Replaced(_) => Hidden,
         },
         _ => Hidden,

@@ -100,6 +100,7 @@ pub enum ActionId {
     PromoteConfirm,
     RollBackConfirm,
     RollBackOver,
+    RollBackKeep,
     HoldConfirm,
     WorkflowConfirm,
     RotateConfirm,

@@ -9,7 +9,7 @@ use crate::console::review::Review;
 use crate::console::workflows::{self as flows, Workflows};
 use crate::console::{Model, promote, rollback};
 use crate::domain::Remedy;
-use crate::plan::Intent;
+use crate::plan::{Intent, LaterChanges};
 
 use Availability::{Disabled, Enabled, Hidden};
 
@@ -54,9 +54,13 @@ pub(super) fn roll_back_here(model: &Model) -> Availability {
 
 /// Available only if the plan reports a channel that was changed since, or if the option is already
 /// on.
-pub(super) fn over(model: &Model) -> Availability {
+pub(super) fn later_changes(model: &Model) -> Availability {
     of_review(model, |review| match &review.intent {
-        Intent::Rollback(wish) if wish.over || offers(review, Remedy::OverLaterChanges) => may_change(review),
+        Intent::Rollback(wish)
+            if wish.later != LaterChanges::Refuse || offers(review, Remedy::OverLaterChanges) =>
+        {
+            may_change(review)
+        }
         _ => Hidden,
     })
 }

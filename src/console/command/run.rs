@@ -80,18 +80,14 @@ fn intent<'w>(model: &Model, id: ActionId, word: &impl Fn(usize) -> &'w str) -> 
             charm: word(0).parse()?,
             channel: word(1).parse()?,
         }),
-        ActionId::RollBackChannel => Intent::Rollback(RollbackIntent {
-            of: RolledBack::Charm {
-                charm: word(0).parse()?,
-                channels: vec![word(1).parse()?],
-                to: None,
-            },
-            over: false,
-        }),
-        ActionId::RollBackRun => Intent::Rollback(RollbackIntent {
-            of: RolledBack::Run(RunId(word(0).to_owned())),
-            over: false,
-        }),
+        ActionId::RollBackChannel => Intent::Rollback(RollbackIntent::new(RolledBack::Charm {
+            charm: word(0).parse()?,
+            channels: vec![word(1).parse()?],
+            to: None,
+        })),
+        ActionId::RollBackRun => {
+            Intent::Rollback(RollbackIntent::new(RolledBack::Run(RunId(word(0).to_owned()))))
+        }
         ActionId::ReleaseRevision => {
             let number = word(1).trim_start_matches('r');
             let number: u64 = number

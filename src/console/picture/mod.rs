@@ -113,6 +113,7 @@ impl<'a> Stage<'a> {
             problem: None,
             running: false,
             rolled_back_by: None,
+            given_up: false,
             replaced_by: None,
         }
     }

@@ -12,7 +12,7 @@ use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
 use crate::domain::{Problem, Remedy, SanitizedText};
-use crate::plan::{Intent, Plan, Revoked, Risk};
+use crate::plan::{Intent, LaterChanges, Plan, Revoked, Risk};
 
 /// The whole review: its lines, and the entries for the cursor.
 #[derive(Clone, Debug)]
@@ -117,6 +117,12 @@ fn remedies(model: &Model, review: &Review, problem: &Problem) -> String {
             Remedy::OverLaterChanges,
             ActionId::RollBackOver,
             "overwrite the later changes",
+        ),
+        (
+            ReviewKind::Rollback,
+            Remedy::KeepLaterChanges,
+            ActionId::RollBackKeep,
+            "keep the later changes",
         ),
         (
             ReviewKind::Publish,
@@ -230,7 +236,10 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
             (wish.keep_revision, "revisions kept"),
             (!wish.without.is_empty(), "without branch and bundle"),
         ],
-        Intent::Rollback(wish) => vec![(wish.over, "overwrites later changes")],
+        Intent::Rollback(wish) => vec![
+            (wish.later == LaterChanges::Overwrite, "overwrites later changes"),
+            (wish.later == LaterChanges::Keep, "keeps later changes"),
+        ],
         Intent::Rotate(wish) => vec![
             (
                 wish.revoke.contains(&Revoked::Recorded),

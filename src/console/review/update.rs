@@ -19,7 +19,7 @@ use crate::domain::credential::TokenScope;
 use crate::domain::{CharmName, Problem, Reference, Repository, Snapshot, Target};
 use crate::journal::RunId;
 use crate::plan::intent::SkipPart;
-use crate::plan::{Intent, Plan, Revoked, Risk, TokenStorage};
+use crate::plan::{Intent, LaterChanges, Plan, Revoked, Risk, TokenStorage};
 
 /// Opens the review of `intent`; leaving it returns to the current screen and dialog.
 pub fn open(model: &mut Model, intent: Intent) -> Vec<Effect> {
@@ -114,11 +114,8 @@ pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
                 };
             }
         }
-        ReviewMsg::Over => {
-            if let Intent::Rollback(wish) = &mut review.intent {
-                wish.over = !wish.over;
-            }
-        }
+        ReviewMsg::Over => flip_later(&mut review.intent, LaterChanges::Overwrite),
+        ReviewMsg::KeepChanged => flip_later(&mut review.intent, LaterChanges::Keep),
         ReviewMsg::RevokeFormer => end_or_leave(&mut review.intent, Revoked::Recorded),
         ReviewMsg::LeaveOutSecrets => leave_out_secrets(model),
         ReviewMsg::Organisation => toggle_organisation(model),
@@ -147,6 +144,17 @@ pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
 const fn flip(choice: Option<&mut bool>) {
     if let Some(choice) = choice {
         *choice = !*choice;
+    }
+}
+
+/// Answers later changes with `answer`, or refuses them again if that was the answer.
+fn flip_later(intent: &mut Intent, answer: LaterChanges) {
+    if let Intent::Rollback(wish) = intent {
+        wish.later = if wish.later == answer {
+            LaterChanges::Refuse
+        } else {
+            answer
+        };
     }
 }
 

@@ -197,7 +197,7 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
             }
             second.push(Piece::new(text, Tone::Accent));
         }
-        if let (RunState::RolledBack | RunState::Replaced(_), Some(by)) = (
+        if let (RunState::RolledBack | RunState::GivenUp | RunState::Replaced(_), Some(by)) = (
             state,
             record.rolled_back_by.as_ref().or(record.replaced_by.as_ref()),
         ) {

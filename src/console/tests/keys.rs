@@ -18,7 +18,7 @@ use crate::console::update::update;
 use crate::console::{Model, Msg};
 use crate::domain::{Problem, ProblemKind};
 use crate::journal::Outcome;
-use crate::plan::Intent;
+use crate::plan::{Intent, LaterChanges};
 use crate::services::charmhub::EXPIRED;
 
 fn keymap(text: &str) -> Result<Keymap, Problem> {
@@ -149,7 +149,7 @@ fn states() -> Vec<Model> {
     if let Screen::Review(review) = &mut model.screen
         && let Intent::Rollback(wish) = &mut review.intent
     {
-        wish.over = true;
+        wish.later = LaterChanges::Overwrite;
     }
     all.push(model);
     let mut model = console((120, 40), false);

@@ -17,7 +17,8 @@ use crate::domain::{
 };
 use crate::journal::{Outcome, RunRecord, StepOutcome, StepRecord};
 use crate::plan::{
-    Intent, Op, Plan, PlannedResource, PlannedRow, RollbackIntent, RolledBack, State, Step, StepId, Undo,
+    Intent, LaterChanges, Op, Plan, PlannedResource, PlannedRow, RollbackIntent, RolledBack, State, Step,
+    StepId, Undo,
 };
 
 const ENGINE: &str = "finos-legend-engine-k8s";
@@ -183,12 +184,12 @@ fn promotion(intent: Intent) -> Plan {
     plan
 }
 
-fn rolling_back(over: bool) -> Plan {
+fn rolling_back(later: LaterChanges) -> Plan {
     let pair = |channel: &str, serves| row(channel, "20.04", serves, "engine-image");
     let of = RolledBack::Run(record(None).id);
     plan(
         "Roll back run 20250201T120000Z-ab12",
-        Intent::Rollback(RollbackIntent { of, over }),
+        Intent::Rollback(RollbackIntent { of, later }),
         vec![
             release_step(
                 ENGINE,

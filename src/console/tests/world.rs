@@ -572,6 +572,7 @@ pub(super) fn record(outcome: Option<Outcome>) -> RunRecord {
         problem: None,
         running: false,
         rolled_back_by: None,
+        given_up: false,
         replaced_by: None,
     }
 }

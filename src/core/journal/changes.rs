@@ -341,12 +341,7 @@ fn past(run: &RunRecord) -> PastRun {
         id: run.id.clone(),
         workspace: run.plan.workspace.clone(),
         title: SanitizedText::new(&run.plan.title),
-        channels: run.plan.steps.iter().any(|step| {
-            matches!(
-                step.op,
-                Op::Release { .. } | Op::Close { .. } | Op::ReleaseBundle { .. }
-            )
-        }),
+        channels: run.plan.changes_channels(),
         unfinished: run.state().is_unfinished(),
         published: match &run.plan.intent {
             Intent::Publish(intent) => Some(intent.release.clone()),

@@ -26,4 +26,4 @@ pub use record::{
     StepOutput, StepRecord, Uploaded,
 };
 pub use store::Journal;
-pub use unfinished::{RunState, mark_replaced};
+pub use unfinished::{RunState, continued_by, mark_replaced};

@@ -271,6 +271,9 @@ pub struct RunRecord {
     pub running: bool,
     /// The run that rolled back all of its changes: then it is no longer unfinished.
     pub rolled_back_by: Option<RunId>,
+    /// True if the run in `rolled_back_by` had no channel to restore.
+    #[serde(default)]
+    pub given_up: bool,
     /// The later run that replaced it, if it did not succeed: then it is no longer unfinished.
     pub replaced_by: Option<RunId>,
 }

@@ -348,9 +348,11 @@ impl Journal {
         let read = || {
             let found = connection
                 .query_row(
-                    "SELECT actor, plan, outcome, problem, started_at, finished_at, by_run
+                    "SELECT run.actor, run.plan, run.outcome, run.problem, run.started_at, run.finished_at,
+                         by_run, back.plan
                      FROM run LEFT JOIN rolled_back ON rolled_back.run = run.id
-                     WHERE id = ?1 AND environment = ?2",
+                     LEFT JOIN run AS back ON back.id = by_run
+                     WHERE run.id = ?1 AND run.environment = ?2",
                     params![id.0, self.environment],
                     |row| {
                         Ok((
@@ -361,6 +363,7 @@ impl Journal {
                             row.get::<_, String>(4)?,
                             row.get::<_, Option<String>>(5)?,
                             row.get::<_, Option<String>>(6)?,
+                            row.get::<_, Option<String>>(7)?,
                         ))
                     },
                 )
@@ -388,9 +391,12 @@ impl Journal {
         };
         let found = read().map_err(|error: rusqlite::Error| self.broken(&error))?;
         drop(connection);
-        let Some(((actor, plan, outcome, problem, started_at, finished_at, by_run), steps)) = found else {
+        let Some(((actor, plan, outcome, problem, started_at, finished_at, by_run, back), steps)) = found
+        else {
             return Ok(None);
         };
+        let back = back.and_then(|back| serde_json::from_str::<Plan>(&back).ok());
+        let given_up = back.is_some_and(|back| !back.changes_channels());
         let plan: Plan = serde_json::from_str(&plan).map_err(|error| {
             Problem::new(
                 ProblemKind::Machine,
@@ -415,6 +421,7 @@ impl Journal {
             plan,
             running,
             rolled_back_by: by_run.map(RunId),
+            given_up,
             replaced_by: None,
         }))
     }

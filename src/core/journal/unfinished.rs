@@ -22,6 +22,8 @@ pub enum RunState {
     Finished,
     /// Another run rolled back its changes.
     RolledBack(RunId),
+    /// Another run ended it without a channel to restore.
+    GivenUp(RunId),
     /// A later run replaced it: one of the same intent, or a rotation of a secret that it set.
     Replaced(RunId),
     /// It can be resumed: its process died, or it failed, was cancelled or has an unknown outcome.
@@ -42,7 +44,11 @@ impl RunRecord {
             return RunState::Running;
         }
         if let Some(by) = &self.rolled_back_by {
-            return RunState::RolledBack(by.clone());
+            return if self.given_up {
+                RunState::GivenUp(by.clone())
+            } else {
+                RunState::RolledBack(by.clone())
+            };
         }
         if matches!(self.outcome, Some(Outcome::Done | Outcome::Partly)) {
             return RunState::Finished;
@@ -64,28 +70,28 @@ pub fn mark_replaced(runs: &mut [RunRecord], later: &RunRecord) {
 }
 
 impl RunRecord {
-    /// Returns a subject of `plan` that this run left half changed. Then `plan` must not start
-    /// before this run is resumed or rolled back: a later resume would change what `plan` did.
+    /// Returns the subjects of `plan` that this run left half changed. If there are any, `plan` must
+    /// not start before this run is resumed or rolled back: a later resume would change what `plan`
+    /// did.
     ///
     /// A run that changed nothing for certain does not block, nor does one that `plan` rolls back.
     /// Unless it is unknown what the run changed, a plan that replaces it is not blocked either.
-    pub fn blocks(&self, plan: &Plan) -> Option<Subject> {
+    pub fn blocked_subjects(&self, plan: &Plan) -> Vec<Subject> {
         let half_done = self.is_uncertain() || self.changed_remote();
         if !self.state().is_unfinished() || !half_done || plan.nothing_to_do() {
-            return None;
+            return Vec::new();
         }
         let rolls_back = match &plan.intent {
             Intent::Rollback(intent) => intent.of == RolledBack::Run(self.id.clone()),
             _ => false,
         };
         if rolls_back || (!self.is_uncertain() && retries(plan, &self.plan)) {
-            return None;
+            return Vec::new();
         }
         let subjects = plan.subjects();
-        self.plan
-            .subjects()
-            .into_iter()
-            .find(|subject| subjects.contains(subject))
+        let mut shared = self.plan.subjects();
+        shared.retain(|subject| subjects.contains(subject));
+        shared
     }
 
     /// Returns true if a step that writes to a service is done.
@@ -270,11 +276,7 @@ impl Journal {
 
     /// Returns the newest run of the same intent, if it can be resumed.
     pub fn unfinished(&self, workspace: &str, intent: &Intent) -> Result<Option<RunRecord>, Problem> {
-        let runs = self.unfinished_runs()?;
-        Ok(runs
-            .into_iter()
-            .rev()
-            .find(|run| run.plan.workspace == workspace && intent.takes_up(&run.plan.intent)))
+        Ok(continued_by(&self.unfinished_runs()?, workspace, intent).cloned())
     }
 
     /// Returns the publishes of `workspace` that are to be resumed or rolled back. Cancelled ones
@@ -282,6 +284,13 @@ impl Journal {
     pub fn waiting(&self, workspace: &str) -> Result<Vec<WaitingRun>, Problem> {
         Ok(waiting(workspace, &self.unfinished_runs()?))
     }
+}
+
+/// Returns the newest of the unfinished `runs`, oldest first, that a run of `intent` in `workspace`
+/// continues.
+pub fn continued_by<'r>(runs: &'r [RunRecord], workspace: &str, intent: &Intent) -> Option<&'r RunRecord> {
+    let mut newest_first = runs.iter().rev();
+    newest_first.find(|run| run.plan.workspace == workspace && intent.takes_up(&run.plan.intent))
 }
 
 /// Returns the runs of [`Journal::waiting`] among the unfinished `runs`, oldest first.
@@ -316,6 +325,7 @@ mod tests {
             problem: None,
             running: false,
             rolled_back_by: None,
+            given_up: false,
             replaced_by: None,
         }
     }
@@ -407,7 +417,7 @@ mod tests {
         use StepOutcome::{Done, Failed, Skipped};
         let blocks = |outcome, step, plan: &Plan| {
             let run = with_step(publish("r", "2024-05-01", outcome), Some(step));
-            run.blocks(plan).is_some()
+            !run.blocked_subjects(plan).is_empty()
         };
         let (failed, unknown) = (Some(Outcome::Failed), Some(Outcome::Unknown));
         for outcome in [failed, unknown, Some(Outcome::Cancelled), None] {
@@ -430,21 +440,23 @@ mod tests {
         };
         let same = changing(Intent::Publish(PublishIntent::of("2024-05-01".parse().unwrap())));
         let back = |run: &str| {
-            changing(Intent::Rollback(crate::plan::RollbackIntent {
-                of: RolledBack::Run(RunId(run.to_owned())),
-                over: false,
-            }))
+            changing(Intent::Rollback(crate::plan::RollbackIntent::new(
+                RolledBack::Run(RunId(run.to_owned())),
+            )))
         };
         let run = |outcome| with_step(publish("r", "2024-05-01", outcome), Some(StepOutcome::Done));
         let (failed, unknown) = (run(Some(Outcome::Failed)), run(Some(Outcome::Unknown)));
-        assert_eq!(failed.blocks(&same), None);
-        assert!(unknown.blocks(&same).is_some(), "what it changed is unknown");
+        assert_eq!(failed.blocked_subjects(&same), []);
+        assert!(
+            !unknown.blocked_subjects(&same).is_empty(),
+            "what it changed is unknown"
+        );
         for run in [failed, unknown] {
-            assert_eq!(run.blocks(&back("r")), None);
-            assert!(run.blocks(&back("other")).is_some());
+            assert_eq!(run.blocked_subjects(&back("r")), []);
+            assert!(!run.blocked_subjects(&back("other")).is_empty());
             let mut skipped = release("a");
             skipped.steps[0].skip_reason = Some(SanitizedText::new("already released"));
-            assert_eq!(run.blocks(&skipped), None);
+            assert_eq!(run.blocked_subjects(&skipped), []);
         }
     }
 
@@ -461,6 +473,14 @@ mod tests {
         let mut back = failed();
         back.rolled_back_by = Some(RunId("b".to_owned()));
         assert_eq!(back.state(), RunState::RolledBack(RunId("b".to_owned())));
+    }
+
+    #[test]
+    fn a_run_that_was_rolled_back_without_a_channel_is_given_up() {
+        let mut run = publish("a", "2024-05-01", Some(Outcome::Failed));
+        run.rolled_back_by = Some(RunId("b".to_owned()));
+        run.given_up = true;
+        assert_eq!(run.state(), RunState::GivenUp(RunId("b".to_owned())));
     }
 
     #[test]

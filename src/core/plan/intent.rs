@@ -13,8 +13,8 @@ use crate::domain::credential::TokenScope;
 use crate::domain::{CharmName, CharmRevision, Fingerprint, ReleaseName, SecretTarget, SessionId, Target};
 
 pub use standing::{
-    HoldIntent, Moment, PromoteIntent, PromoteTrackIntent, RollbackIntent, RolledBack, WorkflowAction,
-    WorkflowIntent,
+    HoldIntent, LaterChanges, Moment, PromoteIntent, PromoteTrackIntent, RollbackIntent, RolledBack,
+    WorkflowAction, WorkflowIntent,
 };
 pub use transfer::{CloseIntent, Content, CopyIntent, ReleaseIntent, UploadIntent};
 

@@ -39,9 +39,9 @@ use crate::domain::charm::Attached;
 use crate::domain::{Base, Channel, CharmName, CharmRevision, Problem, SanitizedText, Snapshot};
 pub use changed::Changed;
 pub use intent::{
-    CloseIntent, Content, CopyIntent, HoldIntent, Intent, Moment, PromoteIntent, PromoteTrackIntent,
-    PublishIntent, ReleaseIntent, RevokeIntent, Revoked, RollbackIntent, RolledBack, RotateIntent,
-    SignInIntent, TokenStorage, UploadIntent, WorkflowAction, WorkflowIntent,
+    CloseIntent, Content, CopyIntent, HoldIntent, Intent, LaterChanges, Moment, PromoteIntent,
+    PromoteTrackIntent, PublishIntent, ReleaseIntent, RevokeIntent, Revoked, RollbackIntent, RolledBack,
+    RotateIntent, SignInIntent, TokenStorage, UploadIntent, WorkflowAction, WorkflowIntent,
 };
 pub use step::{
     AttachFrom, ChannelUpdate, Need, NeededPackage, Op, PlannedResource, PlannedRow, ResourceAttachment,
@@ -246,6 +246,11 @@ impl Plan {
     /// Returns true if no step is left to do.
     pub fn nothing_to_do(&self) -> bool {
         self.steps.iter().all(|step| step.skip_reason.is_some())
+    }
+
+    /// Returns true if a step changes a channel, even if the channel is already as planned.
+    pub fn changes_channels(&self) -> bool {
+        self.steps.iter().any(|step| step.op.changes_channels())
     }
 
     /// Returns true if it changes nothing but ends an unfinished run: a rollback of that run.

@@ -9,7 +9,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
@@ -21,7 +21,7 @@ use crate::domain::{
 use super::pairs::{self, Wanted};
 use super::publish::{self, CharmPlan, channels};
 use super::release::{self, charm_of};
-use super::{Intent, KnownRow, Plan, RollbackIntent, RolledBack, Step, StepId, hold};
+use super::{Intent, KnownRow, LaterChanges, Plan, RollbackIntent, RolledBack, Step, StepId, hold};
 use rows::Row;
 
 /// Plans `intent`.
@@ -44,13 +44,16 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent)
         }
     }
     in_order(workspace, &mut parts);
+    let mut left_out = Vec::new();
+    if intent.later == LaterChanges::Keep {
+        keep_changed(&mut parts, &mut left_out);
+    }
     changed_since(intent, &parts, &mut warnings)?;
     warnings.extend(several_runs(&intent.of, &parts));
     let history = history(&parts);
     warnings.extend(history.iter().filter_map(KnownRow::remark));
 
     let mut steps = Vec::new();
-    let mut left_out = Vec::new();
     if let Some(past) = past {
         steps.extend(hold::beside_rollback(workspace, snapshot, past, &mut left_out)?);
     }
@@ -93,8 +96,13 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent)
     plan.assumptions.extend(closing.collect::<Vec<_>>());
     if let Some(past) = past {
         if parts.is_empty() && past.unfinished {
+            let why = if left_out.is_empty() {
+                "changed no channel"
+            } else {
+                "has no other channels"
+            };
             warnings.push(SanitizedText::new(format!(
-                "run {} changed no channel: nothing is restored, and the run is given up",
+                "run {} {why}: nothing is restored, and the run is given up",
                 past.id
             )));
         }
@@ -187,6 +195,22 @@ fn in_order(workspace: &Workspace, parts: &mut [(Charm, &CharmFacts, Vec<Row>)])
     parts.sort_by_key(|(charm, ..)| place(&charm.name));
 }
 
+/// Removes the channels with a row that was changed since. Whole channels, because a channel
+/// release sets every base of its revision.
+fn keep_changed(parts: &mut Vec<(Charm, &CharmFacts, Vec<Row>)>, left_out: &mut Vec<SanitizedText>) {
+    for (.., rows) in parts.iter_mut() {
+        let changed: Vec<&Row> = rows.iter().filter(|row| row.changed_since).collect();
+        left_out.extend(
+            changed
+                .iter()
+                .map(|row| SanitizedText::new(format!("{}: kept", row.in_words()))),
+        );
+        let kept: BTreeSet<Channel> = changed.iter().map(|row| row.channel.clone()).collect();
+        rows.retain(|row| !kept.contains(&row.channel));
+    }
+    parts.retain(|(.., rows)| !rows.is_empty());
+}
+
 /// Fails if a row was changed since, unless the operator chose to roll it back all the same.
 fn changed_since(
     intent: &RollbackIntent,
@@ -199,7 +223,7 @@ fn changed_since(
         .filter(|row| row.changed_since)
         .map(Row::in_words)
         .collect();
-    if intent.over {
+    if intent.later == LaterChanges::Overwrite {
         warnings.extend(
             changed
                 .iter()
@@ -218,16 +242,21 @@ fn changed_since(
     for text in changed {
         problem = problem.cause(text);
     }
-    let over = RollbackIntent {
-        over: true,
-        ..intent.clone()
-    };
     Err(problem
         .remedy(
             &[Remedy::OverLaterChanges],
-            format!("roll it back anyway: {}", over.command()),
+            format!(
+                "roll it back anyway: {}",
+                intent.with(LaterChanges::Overwrite).command()
+            ),
         )
-        .hint("roll back only other channels: windlass rollback CHARM CHANNEL…"))
+        .remedy(
+            &[Remedy::KeepLaterChanges],
+            format!(
+                "keep it and roll back the other channels: {}",
+                intent.with(LaterChanges::Keep).command()
+            ),
+        ))
 }
 
 /// Warns that channels of a charm that were last changed by different runs return to different

@@ -472,6 +472,14 @@ impl Op {
         self.risk() != Risk::Read
     }
 
+    /// Returns true if it releases to a channel or closes one.
+    pub const fn changes_channels(&self) -> bool {
+        matches!(
+            self,
+            Self::Release { .. } | Self::Close { .. } | Self::ReleaseBundle { .. }
+        )
+    }
+
     /// Returns the kind of step, for display and for JSON.
     pub const fn kind(&self) -> &'static str {
         match self {

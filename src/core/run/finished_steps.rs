@@ -3,12 +3,14 @@
 //! If another client changed them, the run is refused before it releases anything else: the rest of
 //! the plan would no longer fit.
 
+use std::collections::BTreeMap;
+
 use super::session::Session;
 use super::steps::{close, release};
 use crate::domain::charm::{ChannelRow, bundle_serves};
 use crate::domain::{CharmName, Problem};
 use crate::journal::{RunRecord, StepOutcome, StepRecord};
-use crate::plan::{Op, Step};
+use crate::plan::{LaterChanges, Op, RollbackIntent, RolledBack, Step};
 
 /// Fails if a channel that a finished step of `run` changed was changed again since, and a step that
 /// writes is left.
@@ -16,23 +18,39 @@ pub async fn check(session: &Session, run: &RunRecord) -> Result<(), Problem> {
     if !is_write_left(run) {
         return Ok(());
     }
+    let mut by_charm: BTreeMap<&CharmName, Vec<(&Step, &StepRecord)>> = BTreeMap::new();
     for (step, record) in finished(run) {
-        let Some(charm) = channel_owner(&step.op) else {
-            continue;
-        };
+        if let Some(charm) = channel_owner(&step.op) {
+            by_charm.entry(charm).or_default().push((step, record));
+        }
+    }
+    for (charm, steps) in by_charm {
         let publisher = session.observer.services().publisher().await?;
-        let changed = changed(run, step, record, &publisher.rows(charm).await?)?;
-        if !changed.is_empty() {
-            let problem = release::changed_after(charm, changed);
-            return Err(problem
-                .hint(format!("plan the rest again: {}", run.plan.command))
-                .hint(format!(
-                    "undo what this run released: windlass rollback --run {}",
-                    run.id
-                )));
+        let rows = publisher.rows(charm).await?;
+        let mut all = Vec::new();
+        for (step, record) in steps {
+            all.extend(changed(run, step, record, &rows)?);
+        }
+        if !all.is_empty() {
+            return Err(with_ways_out(release::changed_after(charm, all), run));
         }
     }
     Ok(())
+}
+
+/// Adds the commands that resolve `run`. None of them is refused because of the later change.
+fn with_ways_out(problem: Problem, run: &RunRecord) -> Problem {
+    let back = RollbackIntent::new(RolledBack::Run(run.id.clone()));
+    problem
+        .hint(format!("plan the rest again: {}", run.plan.command))
+        .hint(format!(
+            "keep the change and undo the rest of this run: {}",
+            back.with(LaterChanges::Keep).command()
+        ))
+        .hint(format!(
+            "undo the change and this run: {}",
+            back.with(LaterChanges::Overwrite).command()
+        ))
 }
 
 /// Returns true if a step that writes to a service is neither done nor skipped.

@@ -168,6 +168,7 @@ fn unrecorded(order: &RunRequest, kept: Result<Option<RunRecord>, Problem>, prob
         problem: None,
         running: false,
         rolled_back_by: None,
+        given_up: false,
         replaced_by: None,
     });
     let begun = |step: &StepRecord| step.attempts > 0 && step.outcome.is_none();

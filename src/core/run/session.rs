@@ -20,13 +20,16 @@ use super::runner::{self, RunRequest};
 use crate::config::Config;
 use crate::config::file::{SMALL, text_within};
 use crate::config::workspace::TokenKind;
-use crate::domain::{Fingerprint, Problem, ProblemKind, SanitizedText, Snapshot};
-use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
+use crate::domain::{Fingerprint, Problem, ProblemKind, SanitizedText, Snapshot, first_of};
+use crate::journal::{Journal, RunId, RunRecord, RunState, SubjectLocks, continued_by};
 use crate::observe::{Inputs, Observer};
 use crate::plan::queue::{self, Queue};
 use crate::plan::{self, Intent, Plan};
 use crate::services::Services;
 use crate::services::charmhub::StoreToken;
+
+/// Maximum number of subjects that a conflict names.
+const SUBJECTS_SHOWN: usize = 5;
 
 /// Holds where a session stores things, and what it may do.
 #[derive(Clone, Debug)]
@@ -148,14 +151,8 @@ impl Session {
 
     /// Starts as [`Session::start`] does, with inputs that no plan may hold.
     pub fn start_with(&self, plan: Plan, means: RunSecrets) -> Result<RunHandle, Problem> {
-        let earlier = self.own_unfinished(&plan)?;
-        self.begin(plan, means, earlier, false)
-    }
-
-    /// Returns the unfinished run that `plan` continues.
-    fn own_unfinished(&self, plan: &Plan) -> Result<Option<RunId>, Problem> {
         let earlier = self.journal.unfinished(&plan.workspace, &plan.intent)?;
-        Ok(earlier.map(|run| run.id))
+        self.begin(plan, means, earlier.map(|run| run.id), false)
     }
 
     /// Fails if an unfinished run that `plan` does not continue left half changed what `plan`
@@ -164,7 +161,9 @@ impl Session {
     /// # Errors
     /// [`ProblemKind::Conflict`], with the commands that resolve that run.
     pub fn check_unblocked(&self, plan: &Plan) -> Result<(), Problem> {
-        self.check_unblocked_for(plan, self.own_unfinished(plan)?.as_ref())
+        let unfinished = self.journal.of_environment().unfinished_runs()?;
+        let own = continued_by(&unfinished, &plan.workspace, &plan.intent);
+        self.check_unblocked_by(&unfinished, plan, own.map(|run| &run.id))
     }
 
     /// Checks again what `plan` relies on. Called between confirmation and start: nothing was
@@ -213,20 +212,21 @@ impl Session {
     /// again.
     pub(super) fn resumable(&self, run: &RunId, brought: bool) -> Result<RunRecord, Problem> {
         let record = self.run_of_workspace(run)?;
-        if let Some(by) = &record.rolled_back_by {
-            return Err(Problem::new(
+        let settled = |how: &str, by: &RunId| {
+            Problem::new(
                 ProblemKind::Refused,
-                format!("run {run} was rolled back by run {by}: there is nothing to resume"),
+                format!("run {run} was {how} run {by}: there is nothing to resume"),
             )
             .hint(format!("run it again: {}", record.plan.command))
-            .hint(format!("undo the rollback: windlass rollback --run {by}")));
-        }
-        if let Some(later) = &record.replaced_by {
-            return Err(Problem::new(
-                ProblemKind::Refused,
-                format!("run {run} was replaced by the later run {later}: there is nothing to resume"),
-            )
-            .hint(format!("run it again: {}", record.plan.command)));
+        };
+        match record.state() {
+            RunState::RolledBack(by) => {
+                return Err(settled("rolled back by", &by)
+                    .hint(format!("undo the rollback: windlass rollback --run {by}")));
+            }
+            RunState::GivenUp(by) => return Err(settled("given up by", &by)),
+            RunState::Replaced(later) => return Err(settled("replaced by the later", &later)),
+            RunState::Running | RunState::Finished | RunState::Unfinished => {}
         }
         let was_brought = match &record.plan.intent {
             Intent::Rotate(intent) => intent.brought.is_some(),
@@ -242,17 +242,25 @@ impl Session {
         Ok(record)
     }
 
-    /// Works as [`Session::check_unblocked`] does, for a plan that continues the run `own`.
-    fn check_unblocked_for(&self, plan: &Plan, own: Option<&RunId>) -> Result<(), Problem> {
-        for open in self.journal.of_environment().unfinished_runs()? {
-            let Some(subject) = open.blocks(plan).filter(|_| Some(&open.id) != own) else {
+    /// Works as [`Session::check_unblocked`] does, for the `unfinished` runs and a plan that
+    /// continues the run `own`.
+    fn check_unblocked_by(
+        &self,
+        unfinished: &[RunRecord],
+        plan: &Plan,
+        own: Option<&RunId>,
+    ) -> Result<(), Problem> {
+        for open in unfinished.iter().filter(|open| Some(&open.id) != own) {
+            let subjects = open.blocked_subjects(plan);
+            if subjects.is_empty() {
                 continue;
-            };
+            }
+            let subjects = first_of(&subjects, SUBJECTS_SHOWN);
             let title = SanitizedText::new(&open.plan.title);
             let problem = Problem::new(
                 ProblemKind::Conflict,
                 format!(
-                    "run {} ({title}) of {} by {} is unfinished and changes {subject} too",
+                    "run {} ({title}) of {} by {} is unfinished and changes {subjects} too",
                     open.id,
                     open.started_at.format("%Y-%m-%d %H:%M UTC"),
                     open.actor
@@ -293,7 +301,8 @@ impl Session {
         let holder = format!("{actor} since {} (run {id})", now.format("%Y-%m-%d %H:%M:%S UTC"));
         let locks = SubjectLocks::take(&self.journal.locks(), &subjects, &id, &holder)?;
         // Only with the locks held is it certain that the process of an unfinished run has ended.
-        self.check_unblocked_for(&plan, Some(&id))?;
+        let unfinished = self.journal.of_environment().unfinished_runs()?;
+        self.check_unblocked_by(&unfinished, &plan, Some(&id))?;
         self.journal.begin(&id, &actor, &plan, now)?;
         let cancel = CancellationToken::new();
         let (order, progress) = RunRequest::new(

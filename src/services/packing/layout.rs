@@ -13,7 +13,7 @@ use super::choice::{Candidate, Wanted};
 use super::docker::{Assembled, chosen, invalid, platform_of};
 use super::shelf::{CAP, Shelf};
 use crate::domain::image::Platform;
-use crate::domain::{ConfigDigest, Digest, ManifestDigest, Problem, SanitizedText};
+use crate::domain::{ConfigDigest, Digest, ManifestDigest, Problem, SanitizedText, first_of};
 use crate::services::registry::{Content, LayerMismatch, LocalImage, Manifest, Place};
 
 /// Deepest nesting of indexes that is accepted.
@@ -357,19 +357,9 @@ impl Tree {
 }
 
 pub(super) fn not_whole(shelf: &dyn Shelf, tree: &Tree) -> Problem {
-    let mut lacking = tree.lacking.clone();
-    let more = lacking.len().saturating_sub(3);
-    lacking.truncate(3);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    invalid(
-        shelf.what(),
-        format!("missing: {}{more}", SanitizedText::new(lacking.join(", "))),
-    )
-    .hint("create it again with all platforms (skopeo copy --all), or use the image in a registry")
+    let missing = SanitizedText::new(first_of(&tree.lacking, 3));
+    invalid(shelf.what(), format!("missing: {missing}"))
+        .hint("create it again with all platforms (skopeo copy --all), or use the image in a registry")
 }
 
 fn finish(

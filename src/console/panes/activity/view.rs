@@ -19,7 +19,7 @@ pub const fn mark(state: State) -> (Glyph, Tone) {
         State::Ended(Outcome::Done) => (Glyph::Done, Tone::Good),
         State::Ended(Outcome::Partly) => (Glyph::Done, Tone::Warn),
         State::Ended(Outcome::Failed) => (Glyph::Failed, Tone::Bad),
-        State::Ended(Outcome::Cancelled) | State::RolledBack | State::Replaced(_) => {
+        State::Ended(Outcome::Cancelled) | State::RolledBack | State::GivenUp | State::Replaced(_) => {
             (Glyph::Stopped, Tone::Dim)
         }
         State::Ended(Outcome::Unknown) | State::Open => (Glyph::Warning, Tone::Warn),

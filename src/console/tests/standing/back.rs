@@ -86,24 +86,30 @@ fn going_over_later_changes_is_offered_only_where_they_were_refused() {
     with_runs(&mut model, vec![half_released()]);
     press(&mut model, Key::Char('5'));
     let (id, _) = wish(&mut model, Key::Char('b')).unwrap();
-    planned(&mut model, id, Ok(rolling_back(false)));
+    planned(&mut model, id, Ok(rolling_back(LaterChanges::Refuse)));
     assert_eq!(can(&model, ActionId::RollBackOver), Availability::Hidden);
     assert!(wish(&mut model, Key::Char('a')).is_none());
     let (id, _) = wish(&mut model, Key::Char('g')).unwrap();
     let refused = Problem::new(ProblemKind::Refused, "latest/edge was changed since")
-        .remedy(&[Remedy::OverLaterChanges], "--over rolls it back all the same");
+        .remedy(&[Remedy::OverLaterChanges], "--over rolls it back all the same")
+        .remedy(&[Remedy::KeepLaterChanges], "--keep-changed keeps it");
     planned(&mut model, id, Err(refused));
     assert!(
         screen(&model)
             .0
             .contains("press a to overwrite the later changes")
     );
+    assert!(screen(&model).0.contains("press w to keep the later changes"));
     let (id, intent) = wish(&mut model, Key::Char('a')).unwrap();
     assert!(intent.command().ends_with(" --over"));
-    planned(&mut model, id, Ok(rolling_back(true)));
+    planned(&mut model, id, Ok(rolling_back(LaterChanges::Overwrite)));
     assert!(screen(&model).0.contains("[overwrites later changes]"));
     let (_, intent) = wish(&mut model, Key::Char('a')).unwrap();
     assert!(!intent.command().ends_with(" --over"), "it can be taken back");
+    let (id, intent) = wish(&mut model, Key::Char('w')).unwrap();
+    assert!(intent.command().ends_with(" --keep-changed"));
+    planned(&mut model, id, Ok(rolling_back(LaterChanges::Keep)));
+    assert!(screen(&model).0.contains("[keeps later changes]"));
 }
 
 #[test]
@@ -117,7 +123,7 @@ fn the_review_of_a_rollback() {
         press(&mut model, Key::End);
         all.push_str(&screen(&model).0);
         let (id, _) = wish(&mut model, Key::Char('b')).unwrap();
-        planned(&mut model, id, Ok(rolling_back(false)));
+        planned(&mut model, id, Ok(rolling_back(LaterChanges::Refuse)));
         all.push_str(&screen(&model).0);
         insta::assert_snapshot!(format!("failed_run_and_rollback_at_{}", size.0), all);
     }

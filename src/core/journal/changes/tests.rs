@@ -285,10 +285,7 @@ fn a_run_that_was_rolled_back_no_longer_waits_until_the_rollback_is_taken_back()
     );
     let back = |of: &str, id: &str, outcome: Outcome| {
         let mut plan = plan(Vec::new());
-        plan.intent = Intent::Rollback(RollbackIntent {
-            of: RolledBack::Run(RunId(of.to_owned())),
-            over: false,
-        });
+        plan.intent = Intent::Rollback(RollbackIntent::new(RolledBack::Run(RunId(of.to_owned()))));
         let id = RunId(id.to_owned());
         told.journal.begin(&id, "ann", &plan, at(4)).unwrap();
         told.journal.end(&id, outcome, None, at(5)).unwrap();

@@ -50,12 +50,46 @@ impl PromoteTrackIntent {
 
 /// Intent to restore what channels served before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredRollback")]
 pub struct RollbackIntent {
     /// What is rolled back.
     pub of: RolledBack,
-    /// Also rolls back channels that were changed since.
+    /// What happens to channels that were changed since.
+    pub later: LaterChanges,
+}
+
+/// What a rollback does with channels that were changed since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LaterChanges {
+    /// Refuse to roll back anything.
+    #[default]
+    Refuse,
+    /// Roll them back too: `--over`.
+    Overwrite,
+    /// Keep them as they are and roll back the others: `--keep-changed`.
+    Keep,
+}
+
+/// A rollback as stored in a journal. Older versions wrote `over`.
+#[derive(Deserialize)]
+struct StoredRollback {
+    of: RolledBack,
     #[serde(default)]
-    pub over: bool,
+    over: bool,
+    #[serde(default)]
+    later: LaterChanges,
+}
+
+impl From<StoredRollback> for RollbackIntent {
+    fn from(stored: StoredRollback) -> Self {
+        let later = if stored.over {
+            LaterChanges::Overwrite
+        } else {
+            stored.later
+        };
+        Self { of: stored.of, later }
+    }
 }
 
 /// What is rolled back.
@@ -86,6 +120,22 @@ pub enum Moment {
 }
 
 impl RollbackIntent {
+    /// Returns a rollback that is refused if a channel was changed since.
+    pub const fn new(of: RolledBack) -> Self {
+        Self {
+            of,
+            later: LaterChanges::Refuse,
+        }
+    }
+
+    /// Returns the same rollback with another answer to later changes.
+    pub fn with(&self, later: LaterChanges) -> Self {
+        Self {
+            of: self.of.clone(),
+            later,
+        }
+    }
+
     /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         let mut text = match &self.of {
@@ -106,9 +156,11 @@ impl RollbackIntent {
                 text
             }
         };
-        if self.over {
-            text.push_str(" --over");
-        }
+        text.push_str(match self.later {
+            LaterChanges::Refuse => "",
+            LaterChanges::Overwrite => " --over",
+            LaterChanges::Keep => " --keep-changed",
+        });
         text
     }
 }

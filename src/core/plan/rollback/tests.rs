@@ -1,5 +1,6 @@
 //! Tests plans of rollbacks with snapshots and changes built in the test.
 
+mod kept;
 mod past;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,7 +12,7 @@ use crate::domain::{
     SanitizedText, Serving, Snapshot,
 };
 use crate::plan::publish::tests::{ENGINE, base, charm, facts, now, snapshot, workspace};
-use crate::plan::{AttachFrom, Moment, Op, Plan, RollbackIntent, RolledBack};
+use crate::plan::{AttachFrom, LaterChanges, Moment, Op, Plan, RollbackIntent, RolledBack};
 
 fn serving(revision: u64, resource: u64) -> Serving {
     Serving {
@@ -49,10 +50,7 @@ fn change(
 #[test]
 fn an_unfinished_run_that_changed_no_channel_is_given_up() {
     let mut snapshot = world(&[], Vec::new());
-    let intent = RollbackIntent {
-        of: RolledBack::Run(RunId("r1".to_owned())),
-        over: false,
-    };
+    let intent = of_run("r1");
     let mut run = PastRun {
         channels: false,
         ..past("r1")
@@ -121,21 +119,15 @@ fn focal(channel: &str, serving: Serving) -> (&str, Base, Serving) {
 }
 
 fn of_run(run: &str) -> RollbackIntent {
-    RollbackIntent {
-        of: RolledBack::Run(RunId(run.to_owned())),
-        over: false,
-    }
+    RollbackIntent::new(RolledBack::Run(RunId(run.to_owned())))
 }
 
 fn of_charm(channels: &[&str], to: Option<Moment>) -> RollbackIntent {
-    RollbackIntent {
-        of: RolledBack::Charm {
-            charm: charm(ENGINE),
-            channels: channels.iter().map(|text| text.parse().unwrap()).collect(),
-            to,
-        },
-        over: false,
-    }
+    RollbackIntent::new(RolledBack::Charm {
+        charm: charm(ENGINE),
+        channels: channels.iter().map(|text| text.parse().unwrap()).collect(),
+        to,
+    })
 }
 
 fn made(snapshot: &Snapshot, intent: &RollbackIntent) -> Result<Plan, Problem> {
@@ -233,11 +225,7 @@ fn a_row_that_somebody_changed_is_named_and_the_plan_refused_unless_over() {
             .contains("windlass rollback --run r1 --over"),
         "{problem:?}"
     );
-    let over = RollbackIntent {
-        over: true,
-        ..of_run("r1")
-    };
-    let plan = made(&snapshot, &over).unwrap();
+    let plan = made(&snapshot, &of_run("r1").with(LaterChanges::Overwrite)).unwrap();
     assert_eq!(
         deeds(&plan),
         ["latest/beta r48 with r7", "latest/edge r48 with r7"]
