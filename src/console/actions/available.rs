@@ -26,8 +26,8 @@ pub enum Availability {
 use Availability::{Disabled, Enabled, Hidden};
 
 pub(super) use super::standing::{
-    hold, over, promote_channel, promote_release, roll_back_channel, roll_back_here, roll_back_run, without,
-    workflow_log, workflow_open, workflow_repeat, workflow_stop, workflows, workflows_again,
+    hold, later_changes, promote_channel, promote_release, roll_back_channel, roll_back_here, roll_back_run,
+    without, workflow_log, workflow_open, workflow_repeat, workflow_stop, workflows, workflows_again,
 };
 
 pub(super) use super::terminal::{settings, split, workflow_page};
