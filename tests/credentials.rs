@@ -315,7 +315,7 @@ async fn a_refused_token_shows_the_expiry_that_it_names_itself() {
         .find(|line| line.starts_with("Charmhub token"))
         .unwrap();
     assert!(
-        line.contains("2026-11-21 22:48 UTC") && line.contains("caveat"),
+        line.contains("2026-11-21 22:48 UTC") && line.contains("from the token"),
         "{line}"
     );
     assert!(line.contains("CHARMCRAFT_AUTH"), "{line}");

@@ -196,7 +196,7 @@ pub fn text(plan: &Plan) -> String {
             )),
         }
     }
-    text.push_str(&format!("  same as: {}\n", plan.command));
+    text.push_str(&format!("  command: {}\n", plan.command));
     text
 }
 

@@ -11,7 +11,7 @@ use crate::services::charmhub::SignedOn;
 /// The account that signs in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entered {
-    /// E-mail of the account.
+    /// Email of the account.
     pub email: Hidden,
     /// Its password.
     pub password: Hidden,

@@ -2,7 +2,8 @@
 //!
 //! A refresh that moves rows keeps the selection on the same row. The words that the filter matches
 //! are built once per rebuild, and only once a filter is used; a filter that extends the previous
-//! one searches only what that one matched. A view asks only for the rows of its window.
+//! one searches only what that one matched. Nested rows that match keep the rows that they are nested
+//! under. A view asks only for the rows of its window.
 
 use std::collections::BTreeSet;
 
@@ -72,12 +73,31 @@ const MARKS: [char; 5] = ['!', '^', '$', '\'', '\\'];
 
 /// Returns true if every row that `next` matches is also matched by `last`.
 fn narrows(last: &str, next: &str) -> bool {
-    !last.trim().is_empty() && next.starts_with(last) && !next.contains(MARKS)
+    let Some(word) = last.split_whitespace().last() else {
+        return false;
+    };
+    let grown = next.split_whitespace().nth(last.split_whitespace().count() - 1);
+    // A word that is no longer a revision is matched less strictly.
+    let loosens = is_revision(word) && !grown.is_some_and(is_revision);
+    next.starts_with(last) && !next.contains(MARKS) && !loosens
 }
 
-/// Parses a filter, for the list and for views that highlight matches.
+/// Returns true if `word` is the number of a revision, such as `r32`.
+fn is_revision(word: &str) -> bool {
+    let digits = word.strip_prefix(['r', 'R']).unwrap_or_default();
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Parses a filter, for the list and for views that highlight matches. The number of a revision is
+/// matched as typed: its digits are scattered over many texts.
 pub fn pattern(filter: &str) -> Pattern {
-    Pattern::parse(filter, CaseMatching::Ignore, Normalization::Smart)
+    let mut pattern = Pattern::parse(filter, CaseMatching::Ignore, Normalization::Smart);
+    for atom in &mut pattern.atoms {
+        if atom.kind == AtomKind::Fuzzy && is_revision(&atom.needle_text().to_string()) {
+            atom.kind = AtomKind::Substring;
+        }
+    }
+    pattern
 }
 
 /// Returns how well a row matches: each word of the filter in its words or its details. A negated
@@ -149,9 +169,18 @@ impl<R: Keyed> Listing<R> {
         &self.rows
     }
 
-    /// Returns the number of rows that the filter matches.
+    /// Returns the number of rows shown.
     pub const fn len(&self) -> usize {
         self.visible.len()
+    }
+
+    /// Returns the number of rows that the filter matches, without those shown only because matching
+    /// rows are nested under them.
+    pub fn matches(&self) -> usize {
+        match self.answered.last() {
+            Some((filter, found)) if *filter == self.filter => found.len(),
+            _ => self.visible.len(),
+        }
     }
 
     /// Returns true if the filter matches no row.
@@ -164,12 +193,16 @@ impl<R: Keyed> Listing<R> {
         &self.filter
     }
 
-    /// Sets the filter; the best match comes first.
+    /// Sets the filter and selects the first row; among nested rows, which keep their order, the best
+    /// match.
     pub fn set_filter(&mut self, filter: &str) {
         filter.clone_into(&mut self.filter);
         self.search();
         if !filter.is_empty() {
-            self.select_index(0);
+            let best = self.answered.last().and_then(|(_, found)| found.first());
+            let best = best.filter(|_| self.is_nested());
+            let at = best.and_then(|best| self.visible.iter().position(|index| index == best));
+            self.select_index(at.unwrap_or(0));
         }
     }
 
@@ -256,14 +289,37 @@ impl<R: Keyed> Listing<R> {
                 .answered
                 .last()
                 .map_or_else(Vec::new, |(_, found)| found.clone());
-            // A chosen sort order applies to filtered rows too.
-            if self.sorting.is_some() {
-                let found: BTreeSet<usize> = std::mem::take(&mut self.visible).into_iter().collect();
+            // A chosen sort order applies to filtered rows too, and nested rows stay under theirs.
+            if self.sorting.is_some() || self.is_nested() {
+                let found = self.with_parents(&self.visible);
                 let order = self.order.iter().copied();
                 self.visible = order.filter(|index| found.contains(index)).collect();
             }
         }
         self.find_selected();
+    }
+
+    /// Returns true if a row is nested under another.
+    fn is_nested(&self) -> bool {
+        self.rows.iter().any(|row| row.level() > 0)
+    }
+
+    /// Returns `found` with every row that one of them is nested under.
+    fn with_parents(&self, found: &[usize]) -> BTreeSet<usize> {
+        let mut all: BTreeSet<usize> = found.iter().copied().collect();
+        let mut above: Vec<usize> = Vec::new();
+        for (index, row) in self.rows.iter().enumerate() {
+            above.retain(|parent| {
+                self.rows
+                    .get(*parent)
+                    .is_some_and(|parent| parent.level() < row.level())
+            });
+            if all.contains(&index) {
+                all.extend(&above);
+            }
+            above.push(index);
+        }
+        all
     }
 
     /// Returns the rows that match the filter, best first, out of the last result.

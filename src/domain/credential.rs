@@ -45,6 +45,20 @@ pub enum ExpiryFrom {
     Unknown,
 }
 
+impl ExpiryFrom {
+    /// Returns the source in words, for a credential of this kind.
+    pub fn describe(self, kind: &str) -> &'static str {
+        match (self, kind) {
+            (Self::Caveat, _) => "from the token",
+            (Self::Ledger, _) => "from windlass's record",
+            (Self::Service, "charmhub") => "from Charmhub",
+            (Self::Service, "github") => "from GitHub",
+            (Self::Service, _) => "from the service",
+            (Self::Unknown, _) => "unknown",
+        }
+    }
+}
+
 /// A package that a store token is limited to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageScope {

@@ -37,6 +37,15 @@ impl ReleaseName {
         NaiveDate::parse_from_str(self.0.get(..10)?, "%Y-%m-%d").ok()
     }
 
+    /// Returns the name, with the date that it was made if the name starts with another one.
+    pub fn with_date(&self, made: DateTime<Utc>) -> String {
+        if self.date() == Some(made.date_naive()) {
+            self.0.clone()
+        } else {
+            format!("{} of {}", self.0, made.format("%Y-%m-%d"))
+        }
+    }
+
     /// Returns the track of the month.
     pub fn track(&self) -> Result<Track, Problem> {
         self.month().parse()

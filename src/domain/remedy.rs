@@ -55,6 +55,11 @@ impl Hint {
         self.text.as_str()
     }
 
+    /// Returns true if the hint offers remedies, and `known` is true of each.
+    pub fn is_covered(&self, known: impl Fn(Remedy) -> bool) -> bool {
+        !self.remedies.is_empty() && self.remedies.iter().all(|remedy| known(*remedy))
+    }
+
     /// Returns true if the hint offers `remedy`.
     pub fn offers(&self, remedy: Remedy) -> bool {
         self.remedies.contains(&remedy)

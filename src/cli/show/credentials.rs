@@ -260,7 +260,7 @@ fn text(all: &[Credential], now: DateTime<Utc>) -> String {
                 .expires_at
                 .map_or_else(String::new, |end| bar(axis, end - now)),
             left(one, now),
-            json!(facts.expires_from).as_str().unwrap_or_default().to_owned(),
+            facts.expires_from.describe(facts.kind.as_str()).to_owned(),
             facts.source.to_string(),
         ]);
     }

@@ -534,6 +534,9 @@ pub(super) fn confirm(model: &Model) -> Availability {
             None => Disabled("there is no plan to confirm"),
             Some(plan) if plan.nothing_to_do() && !plan.only_gives_up_a_run() => Disabled("nothing to do"),
             Some(_) if model.setting.read_only => Disabled(READ_ONLY),
+            Some(plan) if review::blocking(model, plan).is_some() => {
+                Disabled("another run must be finished first, as shown above")
+            }
             Some(_) => Enabled,
         }
     })

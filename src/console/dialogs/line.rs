@@ -2,7 +2,7 @@
 
 use crate::console::view::look::Tone;
 use crate::console::words;
-use crate::domain::Problem;
+use crate::domain::{Hint, Problem};
 
 /// Width of the label, in columns.
 const LABEL: usize = 12;
@@ -49,11 +49,16 @@ impl Line {
 
     /// Returns the lines of a problem: what happened, why, and the remedy.
     pub fn problem(problem: &Problem) -> Vec<Self> {
+        Self::problem_without(problem, |_| false)
+    }
+
+    /// Like [`Line::problem`], without the hints that the screen replaces with its own keys.
+    pub fn problem_without(problem: &Problem, replaced: impl Fn(&Hint) -> bool) -> Vec<Self> {
         let mut lines = vec![Self::text(problem.summary.to_string(), Tone::Bad)];
         for cause in &problem.causes {
             lines.push(Self::of("cause", cause.to_string(), Tone::Plain));
         }
-        for hint in &problem.hints {
+        for hint in problem.hints.iter().filter(|hint| !replaced(hint)) {
             lines.push(Self::of("what to do", hint.to_string(), Tone::Accent));
         }
         if let Some(at) = problem.retry_after {

@@ -204,7 +204,7 @@ fn below(model: &Model, spec: Option<&'static ActionSpec>, inner: Rect, frame: &
     };
     let room = usize::from(inner.width.saturating_sub(2));
     let command = match actions::twin(model, spec) {
-        Some(command) => format!("same as: {command}"),
+        Some(command) => format!("command: {command}"),
         None => "no equivalent command: it only changes the screen".to_owned(),
     };
     let sentence = words::wrap(&said, room)

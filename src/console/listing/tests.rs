@@ -194,3 +194,52 @@ fn the_banner_stands_over_the_rows_and_hides_none() {
     listing.set_banner(true);
     assert!(listing.on_banner());
 }
+
+/// A row with its depth.
+struct Nested(u8, &'static str);
+impl Keyed for Nested {
+    fn key(&self) -> &str {
+        self.1
+    }
+    fn words(&self) -> String {
+        self.1.to_owned()
+    }
+    fn level(&self) -> u8 {
+        self.0
+    }
+}
+
+#[test]
+fn a_revision_matches_as_typed_and_keeps_the_rows_above_it() {
+    let mut listing = Listing::default();
+    let rows = [
+        (0, "engine"),
+        (1, "engine r17 of 2023"),
+        (1, "engine image"),
+        (2, "engine image r32"),
+        (0, "sdlc"),
+        (1, "sdlc r3 of 2012"),
+        (1, "sdlc r320"),
+    ];
+    listing.replace(rows.map(|(level, key)| Nested(level, key)).into(), None);
+    let shown =
+        |listing: &Listing<Nested>| -> Vec<&str> { listing.window(99).map(|(_, row)| row.1).collect() };
+    listing.set_filter("r32");
+    let expected = ["engine", "engine image", "engine image r32", "sdlc", "sdlc r320"];
+    assert_eq!(shown(&listing), expected);
+    assert_eq!((listing.matches(), listing.len()), (2, 5));
+    assert_eq!(listing.selected().unwrap().key(), "engine image r32");
+    // Typed letter by letter it is the same, and a revision that becomes another word matches more.
+    for part in ["r", "r3", "r32"] {
+        listing.set_filter(part);
+    }
+    assert_eq!(shown(&listing), expected);
+    for part in ["r3", "r3f"] {
+        listing.set_filter(part);
+    }
+    let mut fresh = Listing::default();
+    fresh.replace(rows.map(|(level, key)| Nested(level, key)).into(), None);
+    fresh.set_filter("r3f");
+    assert_eq!(shown(&listing), shown(&fresh));
+    assert!(listing.matches() > 0);
+}

@@ -283,6 +283,17 @@ pub fn counts(panes: &Panes, pane: PaneId) -> (usize, usize) {
     }
 }
 
+/// Returns how many rows of `pane` its filter matches.
+pub fn matches(panes: &Panes, pane: PaneId) -> usize {
+    match pane {
+        PaneId::Releases => panes.releases.matches(),
+        PaneId::Channels => panes.channels.matches(),
+        PaneId::Charms => panes.charms.matches(),
+        PaneId::Credentials => panes.credentials.matches(),
+        PaneId::Activity => panes.activity.matches(),
+    }
+}
+
 /// Rebuilds the rows of every pane from the snapshot and the journal.
 pub fn rebuild(model: &mut Model) {
     let snapshot = model.snapshot.clone();

@@ -3,6 +3,7 @@
 //!
 //! Lines are cut by the view, to its width.
 
+use super::blocked::{blocking, way_out};
 use super::outline::{Entry, Page, ReviewLine, index};
 use super::{Review, ReviewKind, left_out_secrets, refused_secrets, sections, seen, steps};
 use crate::console::Model;
@@ -11,7 +12,7 @@ use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
-use crate::domain::{Problem, Remedy, SanitizedText};
+use crate::domain::{Hint, Problem, Remedy, SanitizedText};
 use crate::plan::{Intent, LaterChanges, Plan, Revoked, Risk};
 
 /// The whole review: its lines, and the entries for the cursor.
@@ -46,9 +47,13 @@ pub fn outline(model: &Model, review: &Review, width: usize) -> Outline {
 fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a str>) -> Page<'a> {
     let mut page = Page::new(&model.setting.look, width, &review.folds, at);
     state_line(model, review, &mut page);
+    if let Some(run) = review.plan.as_ref().and_then(|plan| blocking(model, plan)) {
+        page.blank();
+        page.text(1, &way_out(model, run), Tone::Warn);
+    }
     if let Some(problem) = &review.problem {
         page.blank();
-        for line in Line::problem(problem) {
+        for line in Line::problem_without(problem, |hint| has_key(review.kind(), hint)) {
             for line in line.wrap(width.saturating_sub(2)) {
                 page.pieces(vec![
                     Piece::new(format!(" {}", line.label), Tone::Dim),
@@ -108,60 +113,71 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
     page
 }
 
+/// The keys of a review, each with the kind of plan it applies to.
+const KEYS: [(ReviewKind, Remedy, ActionId, &str); 8] = [
+    (
+        ReviewKind::Rollback,
+        Remedy::OverLaterChanges,
+        ActionId::RollBackOver,
+        "overwrite the later changes",
+    ),
+    (
+        ReviewKind::Rollback,
+        Remedy::KeepLaterChanges,
+        ActionId::RollBackKeep,
+        "keep the later changes",
+    ),
+    (
+        ReviewKind::Publish,
+        Remedy::WithoutMarker,
+        ActionId::ReviewWithout,
+        "publish only the charms",
+    ),
+    (
+        ReviewKind::Publish,
+        Remedy::TrackOnly,
+        ActionId::ReviewTrackOnly,
+        "publish only to the track",
+    ),
+    (
+        ReviewKind::Publish,
+        Remedy::AllowDowngrade,
+        ActionId::ReviewDowngrade,
+        "allow the downgrade",
+    ),
+    (
+        ReviewKind::Publish,
+        Remedy::ReplaceImage,
+        ActionId::ReviewReplace,
+        "choose another image",
+    ),
+    (
+        ReviewKind::Publish,
+        Remedy::LeaveImageOut,
+        ActionId::ReviewToggle,
+        "leave the image out",
+    ),
+    (
+        ReviewKind::Publish,
+        Remedy::KeepRevision,
+        ActionId::ReviewKeep,
+        "keep the current charm revisions",
+    ),
+];
+
+/// Returns true if a key of the review does what `hint` names as an option of the command line. The
+/// hints about revisions also name what no key does.
+fn has_key(kind: ReviewKind, hint: &Hint) -> bool {
+    hint.is_covered(|remedy| {
+        let mut keys = KEYS.iter();
+        remedy != Remedy::KeepRevision
+            && keys.any(|(its, its_remedy, ..)| (*its, *its_remedy) == (kind, remedy))
+    })
+}
+
 fn remedies(model: &Model, review: &Review, problem: &Problem) -> String {
     let (keymap, sort) = (&model.setting.keymap, review.kind());
-    // The keys of a review, each with the kind of plan it applies to.
-    let known = [
-        (
-            ReviewKind::Rollback,
-            Remedy::OverLaterChanges,
-            ActionId::RollBackOver,
-            "overwrite the later changes",
-        ),
-        (
-            ReviewKind::Rollback,
-            Remedy::KeepLaterChanges,
-            ActionId::RollBackKeep,
-            "keep the later changes",
-        ),
-        (
-            ReviewKind::Publish,
-            Remedy::WithoutMarker,
-            ActionId::ReviewWithout,
-            "publish only the charms",
-        ),
-        (
-            ReviewKind::Publish,
-            Remedy::TrackOnly,
-            ActionId::ReviewTrackOnly,
-            "publish only to the track",
-        ),
-        (
-            ReviewKind::Publish,
-            Remedy::AllowDowngrade,
-            ActionId::ReviewDowngrade,
-            "allow the downgrade",
-        ),
-        (
-            ReviewKind::Publish,
-            Remedy::ReplaceImage,
-            ActionId::ReviewReplace,
-            "choose another image",
-        ),
-        (
-            ReviewKind::Publish,
-            Remedy::LeaveImageOut,
-            ActionId::ReviewToggle,
-            "leave the image out",
-        ),
-        (
-            ReviewKind::Publish,
-            Remedy::KeepRevision,
-            ActionId::ReviewKeep,
-            "keep the current charm revisions",
-        ),
-    ];
-    let mut keys: Vec<String> = known
+    let mut keys: Vec<String> = KEYS
         .into_iter()
         .filter(|(its, remedy, ..)| *its == sort && problem.offers(*remedy))
         .map(|(.., action, what)| keymap.hint(action, what))

@@ -3,6 +3,7 @@
 //!
 //! It never plans itself but requests a new plan.
 
+mod blocked;
 mod fold;
 mod lines;
 mod outline;
@@ -13,6 +14,7 @@ mod steps;
 mod update;
 pub mod view;
 
+pub use blocked::blocking;
 pub use fold::{fold, in_sight, move_by, pick, scroll, selected};
 pub use lines::{Outline, outline};
 pub use outline::{Entry, Folds, ReviewLine};

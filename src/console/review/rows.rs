@@ -96,7 +96,7 @@ fn summary(pairs: &[Pair], tags: &Tags, page: &Page) -> (String, Tone) {
             format!("opens with {will}{bases}")
         }
         (Some(was), _) if all(&|(_, will): &Pair| will.revision.is_none()) => {
-            format!("closes{bases}, served {was}")
+            format!("closes{bases}, serves {was} now")
         }
         (Some(was), Some(will)) if was == will => format!("{was}, another revision{bases}"),
         (Some(was), Some(will)) => format!("{was} {arrow} {will}{bases}"),

@@ -27,7 +27,7 @@ pub(super) fn answer(model: &Model, running: &Running, width: usize, lines: &mut
         })
     };
     let all = record.map_or(0, |record| record.plan.steps.len());
-    let done = of(&[StepOutcome::Done, StepOutcome::Skipped]);
+    let done = done_steps(of(&[StepOutcome::Done]), of(&[StepOutcome::Skipped]), all);
     let (text, tone) = match state(model, &running.run) {
         State::Stopping => (
             "Cancelling. The current step finishes first; the run then ends as cancelled, finished \
@@ -35,21 +35,26 @@ pub(super) fn answer(model: &Model, running: &Running, width: usize, lines: &mut
                 .to_owned(),
             Tone::Warn,
         ),
-        State::Ended(Outcome::Cancelled) | State::Replaced(Some(Outcome::Cancelled)) => (
-            format!("Cancelled: {done} of {all} steps are done and stay applied. The rest did not run."),
-            Tone::Warn,
-        ),
+        State::Ended(Outcome::Cancelled) | State::Replaced(Some(Outcome::Cancelled)) => {
+            (format!("Cancelled: {done}. The rest did not run."), Tone::Warn)
+        }
         State::Ended(Outcome::Done | Outcome::Partly) if asked => (
             "Finished anyway: every step had completed before the cancellation arrived.".to_owned(),
             Tone::Warn,
         ),
-        State::Ended(Outcome::Failed) | State::Replaced(Some(Outcome::Failed)) if asked => (
-            format!("Failed before the cancellation: {done} of {all} steps are done and stay applied."),
-            Tone::Warn,
+        State::Ended(Outcome::Failed) | State::Replaced(Some(Outcome::Failed)) if asked => {
+            (format!("Failed before the cancellation: {done}."), Tone::Warn)
+        }
+        State::Ended(Outcome::Failed) | State::Replaced(Some(Outcome::Failed)) => {
+            (format!("Failed: {done}."), Tone::Warn)
+        }
+        State::Ended(Outcome::Done) if record.is_some_and(|record| record.plan.only_gives_up_a_run()) => (
+            "Nothing was restored: the run had changed no channel and is given up.".to_owned(),
+            Tone::Plain,
         ),
-        State::Ended(Outcome::Failed) | State::Replaced(Some(Outcome::Failed)) => (
-            format!("Failed: {done} of {all} steps are done and stay applied."),
-            Tone::Warn,
+        State::Ended(Outcome::Done) if record.is_some_and(|record| !changed_anything(record)) => (
+            "Nothing had to change: every step was done already.".to_owned(),
+            Tone::Plain,
         ),
         State::Open | State::Ended(Outcome::Unknown) => match record.and_then(|record| record.outcome) {
             Some(_) => (
@@ -76,6 +81,52 @@ pub(super) fn answer(model: &Model, running: &Running, width: usize, lines: &mut
     put(&text, tone, width, lines);
 }
 
+/// Returns how many of `all` steps are done; a skipped step changed nothing.
+fn done_steps(done: usize, skipped: usize, all: usize) -> String {
+    let done = match done {
+        0 => format!("none of {all} steps is done"),
+        1 => format!("1 of {all} steps is done and stays applied"),
+        _ => format!("{done} of {all} steps are done and stay applied"),
+    };
+    match skipped {
+        0 => done,
+        1 => format!("{done}; 1 was skipped"),
+        _ => format!("{done}; {skipped} were skipped"),
+    }
+}
+
+/// Returns true if a step of the run changed something.
+fn changed_anything(record: &RunRecord) -> bool {
+    let mut steps = record.plan.steps.iter();
+    steps.any(|step| step.op.writes() && is_done(record, step))
+}
+
+fn is_done(record: &RunRecord, step: &Step) -> bool {
+    let written = record.step(&step.id);
+    written.is_some_and(|written| written.outcome == Some(StepOutcome::Done))
+}
+
+/// Adds the secrets that the run set or deleted.
+pub(super) fn secrets(model: &Model, record: &RunRecord, width: usize, lines: &mut Vec<Vec<Piece>>) {
+    let done = || record.plan.steps.iter().filter(|step| is_done(record, step));
+    let set = done().filter_map(|step| match &step.op {
+        Op::SetSecret { target, .. } => Some(format!("{}  {}", target.repository, target.secret)),
+        Op::SetOrganisationSecret {
+            secret, repositories, ..
+        } => Some(format!(
+            "{secret}, for {}",
+            words::count(repositories.len(), "repository", "repositories")
+        )),
+        _ => None,
+    });
+    section(model, "Secrets set", set, width, lines);
+    let deleted = done().filter_map(|step| match &step.op {
+        Op::DeleteSecret { target, .. } => Some(format!("{}  {}", target.repository, target.secret)),
+        _ => None,
+    });
+    section(model, "Secrets deleted", deleted, width, lines);
+}
+
 /// Adds the revisions that the run uploaded, or found uploaded.
 pub(super) fn uploaded(model: &Model, record: &RunRecord, width: usize, lines: &mut Vec<Vec<Piece>>) {
     let texts = record.uploaded().into_iter().map(|one| one.to_string());
@@ -84,9 +135,11 @@ pub(super) fn uploaded(model: &Model, record: &RunRecord, width: usize, lines: &
 
 /// Adds the channels that the run closed.
 pub(super) fn closed(model: &Model, record: &RunRecord, width: usize, lines: &mut Vec<Vec<Piece>>) {
+    let names = record.closed().map(|one| words::width(model.short(&one.charm)));
+    let widest = names.max().unwrap_or(0);
     let mut texts: Vec<String> = record
         .closed()
-        .map(|one| format!("{}  {}", one.charm, one.channel))
+        .map(|one| format!("{}  {}", words::pad(model.short(&one.charm), widest), one.channel))
         .collect();
     texts.dedup();
     section(model, "Closed", texts, width, lines);

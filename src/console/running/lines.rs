@@ -175,7 +175,11 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
             let lasted = workflows::lasted(model, &record.id);
             text.extend(lasted.map(|lasted| format!(", {lasted}")));
         } else if let Some((worked, paused)) = record.took().filter(|_| goes_on.is_none()) {
-            text.push_str(&format!(", took {}", words::lasted(worked.num_seconds())));
+            let took = match worked.num_seconds() {
+                0 => "less than 1 s".to_owned(),
+                seconds => words::lasted(seconds),
+            };
+            text.push_str(&format!(", took {took}"));
             if paused.num_seconds() > 0 {
                 let paused = words::lasted(paused.num_seconds());
                 text.push_str(&format!(", paused for {paused}"));

@@ -1,4 +1,5 @@
-//! Formats what a run came to: what was released, closed and uploaded, and what to do next. It
+//! Formats what a run came to: what was released, closed, uploaded and set, and what to do
+//! next. It
 //! stands above the steps.
 
 use super::ending;
@@ -35,6 +36,7 @@ pub(super) fn lines(
     released(model, record, width, &mut lines);
     ending::closed(model, record, width, &mut lines);
     ending::uploaded(model, record, width, &mut lines);
+    ending::secrets(model, record, width, &mut lines);
     token(record, &mut lines);
     ending::missing(record, look, width, &mut lines);
     if is_good(record) {

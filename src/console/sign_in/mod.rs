@@ -28,7 +28,7 @@ pub enum PendingAction {
 /// What a field is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// E-mail of the Ubuntu One account.
+    /// Email of the Ubuntu One account.
     Email,
     /// Its password.
     Password,
@@ -44,7 +44,7 @@ impl Ask {
     /// Returns its label.
     pub const fn label(self) -> &'static str {
         match self {
-            Self::Email => "E-mail",
+            Self::Email => "Email",
             Self::Password => "Password",
             Self::Otp => "One-time password",
             Self::Passphrase => "Passphrase of file",

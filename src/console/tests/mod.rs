@@ -14,6 +14,7 @@ mod plain;
 mod queue;
 mod random;
 mod resources;
+mod results;
 mod review;
 mod running;
 mod screens;

@@ -186,3 +186,37 @@ fn what_is_asked_is_seen_in_the_smallest_terminal() {
     assert!(text.contains("││ > ││"), "{}", screen(&model).0);
     assert!(text.contains("that is not 2025-01-27"), "{}", screen(&model).0);
 }
+
+#[test]
+fn a_plan_that_must_wait_for_another_run_is_not_confirmed_and_says_how_to_finish_that_run() {
+    use super::standing::{half_released, with_runs};
+    use crate::console::dialogs::Modal;
+    use crate::journal::Outcome;
+    use crate::plan::Intent;
+
+    let mut model = console((120, 60), false);
+    let mut run = half_released();
+    if let Intent::Publish(intent) = &mut run.plan.intent {
+        intent.release = "2024-10-24".parse().unwrap();
+    }
+    with_runs(&mut model, vec![run]);
+    press(&mut model, Key::Char('p'));
+    let text = screen(&model).0;
+    let between = |c: char| c.is_whitespace() || c == '│';
+    let text: Vec<&str> = text.split(between).filter(|word| !word.is_empty()).collect();
+    let text = text.join(" ");
+    for words in [
+        "This plan cannot start",
+        "Press esc to leave this review, press 5 to go to Activity",
+        "press r to resume it or press b to roll it back",
+    ] {
+        assert!(text.contains(words), "no '{words}' in\n{text}");
+    }
+    press(&mut model, Key::Enter);
+    assert!(model.modal.is_none(), "nothing is asked for");
+    assert!(screen(&model).0.contains("another run must be finished first"));
+    model.runs[0].outcome = Some(Outcome::Done);
+    press(&mut model, Key::Enter);
+    assert!(matches!(model.modal, Some(Modal::Prompt(_))));
+    assert!(!screen(&model).0.contains("This plan cannot start"));
+}

@@ -175,7 +175,7 @@ fn the_palette_names_what_is_selected_in_the_command() {
     assert!(
         screen(&model)
             .0
-            .contains("same as: windlass plan publish 2025-01-27")
+            .contains("command: windlass plan publish 2025-01-27")
     );
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('3'));
@@ -192,7 +192,7 @@ fn the_palette_names_what_is_selected_in_the_command() {
     press(&mut model, Key::Char('p'));
     press(&mut model, Key::Char('?'));
     type_in(&mut model, "confirm");
-    assert!(screen(&model).0.contains("same as: windlass publish 2025-01-27"));
+    assert!(screen(&model).0.contains("command: windlass publish 2025-01-27"));
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn a_filter_finds_what_rows_and_their_details_show_as_typed() {
     let hex = digest.trim_start_matches("sha256:");
     let mut shown = |pane: PaneId, filter: &str| {
         panes::set_filter(&mut model, pane, filter);
-        panes::counts(&model.panes, pane).0
+        panes::matches(&model.panes, pane)
     };
     let cases = [
         // Every charm with its resource; the bundle has none.

@@ -581,7 +581,8 @@ fn a_publish_can_leave_branch_and_bundle_out() {
         "--without branch,bundle publishes only the charms",
     );
     planned(&mut model, id, Err(refused));
-    assert!(screen(&model).0.contains("press w to publish only the charms"));
+    let text = screen(&model).0;
+    assert!(text.contains("press w to publish only the charms") && !text.contains("bundle publishes only"));
     let (_, intent) = wish(&mut model, Key::Char('w')).unwrap();
     assert_eq!(intent.command(), "windlass publish 2025-01-27");
 }

@@ -391,7 +391,7 @@ fn a_started_workflow_is_followed_until_it_ends() {
             panic!("{effects:?}");
         };
         let mut all = screen(&model).0;
-        assert!(all.contains("dispatched") && !all.contains("took 0 s"), "{all}");
+        assert!(all.contains("dispatched") && !all.contains(", took "), "{all}");
         let mut hear = |seen: WorkflowRun, seconds: i64| {
             let at = now() + TimeDelta::seconds(seconds);
             update(

@@ -227,8 +227,9 @@ fn title(model: &Model, pane: PaneId) -> String {
     let mut title = format!("{} {}", pane.number(), pane.title());
     let filter = panes::filter(&model.panes, pane);
     if !filter.is_empty() || (model.filtering.is_some() && model.pane == pane) {
-        let (shown, all) = panes::counts(&model.panes, pane);
-        title.push_str(&format!("  /{filter} ({shown} of {all})"));
+        let (_, all) = panes::counts(&model.panes, pane);
+        let found = panes::matches(&model.panes, pane);
+        title.push_str(&format!("  /{filter} ({found} of {all})"));
     }
     if let Some((column, sorting)) = panes::sorting(&model.panes, pane) {
         title.push_str(&format!("  by {column} {}", sort_sign(model, sorting)));

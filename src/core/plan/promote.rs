@@ -449,13 +449,11 @@ fn newer_there(workspace: &Workspace, snapshot: &Snapshot, one: &Chosen<'_>) -> 
                 return Some(Problem::new(
                     ProblemKind::Refused,
                     format!(
-                        "{} {} runs release {} of {}, which is newer than {} of {} on {}",
+                        "{} {} serves release {}, which is newer than {} on {}",
                         one.charm.name,
                         one.to,
-                        old.name,
-                        then.format("%Y-%m-%d"),
-                        new.name,
-                        made.format("%Y-%m-%d"),
+                        old.name.with_date(then),
+                        new.name.with_date(made),
                         one.from
                     ),
                 ));
@@ -465,8 +463,8 @@ fn newer_there(workspace: &Workspace, snapshot: &Snapshot, one: &Chosen<'_>) -> 
     None
 }
 
-/// What followers of channels that are closed now are served until then: one text for all charms of
-/// a channel that fall back to the same one.
+/// What deployments that use a channel that is closed now get until then: one text for all charms
+/// of a channel that fall back to the same one.
 fn served_until_now(chosen: &[Chosen<'_>]) -> Vec<SanitizedText> {
     let mut closed: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for one in chosen {
@@ -485,7 +483,10 @@ fn served_until_now(chosen: &[Chosen<'_>]) -> Vec<SanitizedText> {
             None => "nothing".to_owned(),
         };
         let charms = closed
-            .entry(format!("opening {}: followers currently get {served}", one.to))
+            .entry(format!(
+                "opening {}: deployments that use it currently get {served}",
+                one.to
+            ))
             .or_default();
         if !charms.contains(&charm) {
             charms.push(charm);

@@ -270,9 +270,9 @@ pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -
     );
     if channel.branch.is_none() && step.skip_reason.is_none() {
         let text = match followed(&facts.rows, channel) {
-            Some(other) => format!("followers of {channel} get {other} after this"),
+            Some(other) => format!("deployments that use {channel} get {other} after this"),
             None => format!(
-                "followers of {channel} get nothing after this: no channel of the track with a \
+                "deployments that use {channel} get nothing after this: no channel of the track with a \
                 lower risk is open"
             ),
         };

@@ -73,7 +73,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
     let all_hold = sets.iter().all(|step| step.skip_reason.is_some());
     let prepared = match (sealed, all_hold) {
         (Some(sealed), _) => Some(SanitizedText::new(format!(
-            "run {} already sealed its token; the plan uses those seals and creates no token",
+            "run {} already encrypted its token; the plan uses the encrypted values and creates no token",
             sealed.run
         ))),
         (None, true) => Some("every target already holds this value".into()),
@@ -248,7 +248,7 @@ fn usable_seals<'s>(
     if revoked.is_some() || sealed.expires_at.is_some_and(|end| end <= snapshot.taken_at) {
         warnings.push(
             format!(
-                "the token sealed by run {} is no longer valid; a new one is created",
+                "the token encrypted by run {} is no longer valid; a new one is created",
                 sealed.run
             )
             .into(),
@@ -330,7 +330,9 @@ fn seal_step(
         kind: op.kind().to_owned(),
         target: names(targets).into(),
         before: State::Nothing(()),
-        after: State::text(format!("sealed with {whose}; the journal holds the seals")),
+        after: State::text(format!(
+            "encrypted with {whose}; the journal holds the encrypted values"
+        )),
         bytes: None,
         skip_reason,
         undo: Undo::needless("it changes nothing at GitHub"),

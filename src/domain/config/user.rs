@@ -22,7 +22,7 @@ const LONGEST_REFRESH: u64 = 7 * 24 * 60;
 pub struct Operator {
     /// Full name.
     pub name: Option<String>,
-    /// E-mail address.
+    /// Email address.
     pub email: Option<String>,
 }
 

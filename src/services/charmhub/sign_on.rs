@@ -23,7 +23,7 @@ use crate::services::http::{self, Answer, Http, Written, host_of};
 /// Holds the login of the account that signs in.
 #[derive(Clone)]
 pub struct Login {
-    /// E-mail address of the Ubuntu One account.
+    /// Email address of the Ubuntu One account.
     pub email: String,
     /// Password of the account.
     pub password: SecretString,

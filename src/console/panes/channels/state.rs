@@ -293,7 +293,7 @@ fn is_behind(snapshot: &Snapshot, releases: &[ReleaseName], newest: &ReleaseName
         .all(|name| made(name).is_some_and(|own| own < newest))
 }
 
-/// Returns the channels of a row that serve nothing of their own, with what their followers get.
+/// Returns the channels of a row that serve nothing of their own, with what deployments that use them get.
 fn closed(snapshot: &Snapshot, row: &Row) -> Vec<Line> {
     if snapshot.rows_read_at(&row.charm).is_none() {
         return Vec::new();
@@ -311,7 +311,7 @@ fn closed(snapshot: &Snapshot, row: &Row) -> Vec<Line> {
             continue;
         }
         let text = match followed(rows, &channel) {
-            Some(other) => format!("closed: followers get {other}"),
+            Some(other) => format!("closed: deployments that use it get {other}"),
             None => "closed".to_owned(),
         };
         lines.push(Line::of(&channel.to_string(), text, Tone::Dim));

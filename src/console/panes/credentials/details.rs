@@ -11,7 +11,6 @@ use crate::console::actions::{ActionId, Keymap};
 use crate::console::dialogs::Line;
 use crate::console::view::look::Tone;
 use crate::console::words;
-use crate::domain::credential::ExpiryFrom;
 use crate::domain::{Lineage, SanitizedText, Snapshot};
 use crate::plan::credentials::status::holders;
 use crate::plan::credentials::{Alarm, Credential, CredentialRole, SecretLocation};
@@ -77,30 +76,20 @@ fn joined(texts: &[SanitizedText]) -> String {
     texts.join(", ")
 }
 
-/// Returns the source of the expiry.
-pub const fn said_by(from: ExpiryFrom) -> &'static str {
-    match from {
-        ExpiryFrom::Caveat => "from the token",
-        ExpiryFrom::Service => "from the service",
-        ExpiryFrom::Ledger => "recorded by windlass",
-        ExpiryFrom::Unknown => "unknown",
-    }
-}
-
 fn end_line(credential: &Credential, now: DateTime<Utc>) -> Line {
     let facts = &credential.facts;
     if let Some(at) = credential.revoked_at {
         return Line::of("revoked", format!("{} UTC", words::minute(at)), Tone::Bad);
     }
     let Some(end) = facts.expires_at else {
-        return Line::of("expires", said_by(ExpiryFrom::Unknown), Tone::Dim);
+        return Line::of("expires", "unknown", Tone::Dim);
     };
     let warning = alarm_words(credential.alarm(now)).map_or_else(String::new, |word| format!(" - {word}"));
     let text = format!(
         "{} UTC ({}), {}{warning}",
         words::minute(end),
         words::remaining(now, end),
-        said_by(facts.expires_from)
+        facts.expires_from.describe(facts.kind.as_str())
     );
     Line::of("expires", text, tone(credential, now))
 }
@@ -127,17 +116,17 @@ fn of_credential(
             .as_ref()
             .map_or_else(String::new, ToString::to_string),
     );
-    put("may", joined(&facts.scopes));
+    put("permits", joined(&facts.scopes));
     match &facts.packages {
         Some(packages) => {
             let names: Vec<_> = packages
                 .iter()
                 .map(|p| p.name.as_ref().or(p.id.as_ref()).unwrap_or(&p.kind).to_string())
                 .collect();
-            put("on", names.join(", "));
+            put("packages", names.join(", "));
         }
         None if facts.kind.as_str() == "charmhub" && !facts.scopes.is_empty() => {
-            put("on", "every package of the account".to_owned());
+            put("packages", "every package of the account".to_owned());
         }
         None => {}
     }

@@ -3,7 +3,6 @@
 
 use chrono::{DateTime, Utc};
 
-use super::details::said_by;
 use super::state::SessionState;
 use super::{Row, SecretRow, SessionRow};
 use crate::console::Model;
@@ -287,7 +286,7 @@ fn credential_row(
     let dot = look.glyph(Glyph::Dot);
     let mut more: Vec<&str> = Vec::new();
     if facts.expires_at.is_some() {
-        more.push(said_by(facts.expires_from));
+        more.push(facts.expires_from.describe(facts.kind.as_str()));
     }
     more.extend(facts.account.as_ref().map(SanitizedText::as_str));
     more.extend(Some(facts.source.as_str()).filter(|text| !text.is_empty()));

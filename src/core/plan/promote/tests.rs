@@ -421,7 +421,7 @@ fn who_is_served_by_fallback_until_now_is_told() {
     assert!(
         says(
             &plan.warnings,
-            "opening 2024-12/beta: followers currently get 2024-12/stable for finos-legend-engine-k8s (r50)"
+            "opening 2024-12/beta: deployments that use it currently get 2024-12/stable for finos-legend-engine-k8s (r50)"
         ),
         "{:?}",
         plan.warnings
@@ -429,7 +429,7 @@ fn who_is_served_by_fallback_until_now_is_told() {
     assert!(
         says(
             &plan.warnings,
-            "followers currently get nothing for finos-legend-sdlc-k8s, finos-legend-studio-k8s"
+            "deployments that use it currently get nothing for finos-legend-sdlc-k8s, finos-legend-studio-k8s"
         ),
         "{:?}",
         plan.warnings
@@ -444,7 +444,7 @@ fn who_is_served_by_fallback_until_now_is_told() {
     assert!(
         says(
             &plan.warnings,
-            "opening 2024-12/beta: followers currently get 2024-12/stable for \
+            "opening 2024-12/beta: deployments that use it currently get 2024-12/stable for \
              finos-legend-engine-k8s (r50), finos-legend-sdlc-k8s (r49)"
         ),
         "{:?}",

@@ -228,13 +228,11 @@ pub fn downgrade(
                 continue;
             }
             let text = format!(
-                "{} {} runs release {} of {}, which is newer than {} of {}",
+                "{} {} serves release {}, which is newer than {}",
                 part.charm.name,
                 target.channel,
-                running.name,
-                then.format("%Y-%m-%d"),
-                release.name,
-                now.format("%Y-%m-%d")
+                running.name.with_date(then),
+                release.name.with_date(now)
             );
             if intent.allow_downgrade {
                 warnings.push(SanitizedText::new(format!("downgrade: {text}")));

@@ -123,7 +123,7 @@ fn a_closing_shows_every_row_and_a_closed_channel_is_nothing_to_do() {
     };
     let plan = close("latest/edge").unwrap();
     assert_eq!(plan.confirm, "latest/edge", "users of the channel notice");
-    let followers = "followers of latest/edge get ";
+    let followers = "deployments that use latest/edge get ";
     assert!(
         plan.warnings
             .iter()

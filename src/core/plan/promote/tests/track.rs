@@ -28,7 +28,7 @@ fn latest_is_promoted_base_by_base_with_its_pairs() {
     assert_eq!(plan.confirm, "latest");
     assert!(says(
         &plan.warnings,
-        "opening latest/stable: followers currently get nothing"
+        "opening latest/stable: deployments that use it currently get nothing"
     ));
     assert!(says(&plan.warnings, "finos-legend-bundle is unchanged"));
     assert!(

@@ -468,7 +468,7 @@ fn the_track_of_a_release_does_not_go_back_in_time_unasked() {
     assert!(
         problem
             .to_string()
-            .contains("2024-12/edge runs release 2025-01-27"),
+            .contains("2024-12/edge serves release 2025-01-27"),
         "{problem}"
     );
     assert!(
