@@ -98,7 +98,8 @@ async fn every_example_runs_on_the_demo_or_is_listed_with_the_reason() {
     let world = common::world(dir.path(), "").await;
     let client = Client::new(&world, dir.path());
     client.file("seed.sql", "select 1;", 0o600);
-    client.file("token.txt", "ghp_0123456789", 0o600);
+    let token = client.variables["GH_TOKEN"].clone();
+    client.file("github-token.txt", &token, 0o600);
     // Promotion and rollback need a published release.
     client.run(&["publish", "2025-01-27", "--yes"]).with(0);
     let mut lines: Vec<String> = windlass::cli::examples::all().map(str::to_owned).collect();

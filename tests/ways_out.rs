@@ -52,7 +52,7 @@ impl Failed {
                 "--channel",
                 "latest/edge",
                 "--resource",
-                "engine-image:32",
+                "engine-image:27",
                 "--yes",
             ])
             .with(0);

@@ -273,7 +273,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "set a new token everywhere, revoke the old one",
             ),
             (
-                "rotate --token-file token.txt --target finos/legend-juju-bundle:GH_TOKEN",
+                "rotate --token-file github-token.txt --target finos/legend-juju-bundle:GH_TOKEN",
                 "set an existing token in one secret",
             ),
         ],

@@ -103,7 +103,7 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
     };
     let sources = sources(session, View::Status, &snapshot);
     let now = snapshot.taken_at;
-    let all = credentials::credentials(workspace, &snapshot, now);
+    let all = credentials::with_unread_secrets(workspace, &snapshot, now);
     let next = credentials::next_expiry(&all);
     if output.json {
         let mut content = vec![(

@@ -14,7 +14,10 @@ pub fn blocking<'m>(model: &'m Model, plan: &Plan) -> Option<&'m RunRecord> {
             && plan.intent.takes_up(&run.plan.intent)
     };
     let own = model.runs.iter().find(continues).map(|run| &run.id);
-    let mut blocks = model.runs.iter().filter(|run| !run.blocked_subjects(plan).is_empty());
+    let mut blocks = model
+        .runs
+        .iter()
+        .filter(|run| !run.blocked_subjects(plan).is_empty());
     blocks.find(|run| Some(&run.id) != own)
 }
 

@@ -41,6 +41,8 @@ impl Found {
             self.text
                 .push(cell.and_then(|cell| cell.symbol().chars().next()).unwrap_or(' '));
         }
+        // The matcher does not find a substring at the very end of a text that is not ASCII.
+        self.text.push(' ');
         let row = Utf32Str::Unicode(&self.text);
         self.at.clear();
         for word in &self.pattern.atoms {

@@ -160,8 +160,13 @@ impl Observer {
         self.read_secrets(gathering, &targets, Detail::Listed).await;
     }
 
-    /// Reads the sessions of the store's account.
+    /// Reads the sessions of the store's account, together with what the journal records about the
+    /// secrets that hold their tokens.
     pub(super) async fn read_sessions(&self, gathering: &Gathering<'_>) {
+        let mut known = Snapshot::default();
+        self.remember(&mut known);
+        gathering.take(SourceUpdate::Lineage(known.lineage));
+        gathering.take(SourceUpdate::Revocations(known.revocations));
         gathering.take(SourceUpdate::Sessions(sessions(self).await));
         gathering.complete(Source::Sessions);
     }

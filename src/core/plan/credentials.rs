@@ -151,6 +151,36 @@ pub fn by_urgency<'c>(credentials: impl IntoIterator<Item = &'c Credential>) -> 
     all
 }
 
+/// Returns every known credential, and the sessions of the store that no credential names if
+/// secrets that windlass did not set were not read yet: they may hold the tokens of any session.
+pub fn with_unread_secrets(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    now: DateTime<Utc>,
+) -> Vec<Credential> {
+    let mut all = credentials(workspace, snapshot, now);
+    let targets: Vec<SecretTarget> = targets(workspace, snapshot);
+    if targets.is_empty()
+        || targets
+            .iter()
+            .any(|target| snapshot.has_read_secrets(&target.repository))
+    {
+        return all;
+    }
+    let known: Vec<&SessionId> = all.iter().filter_map(|one| one.facts.session.as_ref()).collect();
+    let others: Vec<Credential> = snapshot
+        .sessions
+        .value
+        .iter()
+        .flatten()
+        .filter(|session| !known.contains(&&session.id))
+        .filter(|session| status::revoked_at(snapshot, &session.id).is_none())
+        .map(|session| session_credential(snapshot, &session.id, Vec::new(), now))
+        .collect();
+    all.extend(others);
+    all
+}
+
 /// Returns the credential that was revoked or expires first. `status`, the console and
 /// `credentials --fail-within` all use this answer. A session of the store counts only if windlass
 /// uses its token or a secret holds it, or may hold it.
@@ -337,28 +367,43 @@ fn possible(
             }
         }
     }
-    let credential = |(session, targets): (&SessionId, Vec<SecretTarget>)| {
-        let listed = status::listed(snapshot, session);
-        let described = listed.and_then(|one| one.description.clone());
-        let until = listed.and_then(|one| one.until);
-        let name = described.unwrap_or_else(|| format!("session {session}").into());
-        let source = format!(
+    sessions
+        .into_iter()
+        .map(|(session, targets)| session_credential(snapshot, session, targets, now))
+        .collect()
+}
+
+/// Returns the token of a session that the secrets `targets` may hold; it is unknown which if there
+/// are none.
+fn session_credential(
+    snapshot: &Snapshot,
+    session: &SessionId,
+    targets: Vec<SecretTarget>,
+    now: DateTime<Utc>,
+) -> Credential {
+    let listed = status::listed(snapshot, session);
+    let described = listed.and_then(|one| one.description.clone());
+    let until = listed.and_then(|one| one.until);
+    let name = described.unwrap_or_else(|| format!("session {session}").into());
+    let source = if targets.is_empty() {
+        "Charmhub sessions".to_owned()
+    } else {
+        format!(
             "Charmhub sessions; {} may hold it",
             secrets_in_words(targets.len())
-        );
-        let facts = CredentialFacts {
-            expires_at: until,
-            expires_from: if until.is_some() {
-                ExpiryFrom::Service
-            } else {
-                ExpiryFrom::Unknown
-            },
-            session: Some(session.clone()),
-            ..CredentialFacts::bare(name, "charmhub", source.into())
-        };
-        judged(facts, CredentialRole::MaybeInSecrets(targets), None, None, now)
+        )
     };
-    sessions.into_iter().map(credential).collect()
+    let facts = CredentialFacts {
+        expires_at: until,
+        expires_from: if until.is_some() {
+            ExpiryFrom::Service
+        } else {
+            ExpiryFrom::Unknown
+        },
+        session: Some(session.clone()),
+        ..CredentialFacts::bare(name, "charmhub", source.into())
+    };
+    judged(facts, CredentialRole::MaybeInSecrets(targets), None, None, now)
 }
 
 /// Returns every secret to watch: those that the workspace names, then others that were written.

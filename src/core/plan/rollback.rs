@@ -242,21 +242,34 @@ fn changed_since(
     for text in changed {
         problem = problem.cause(text);
     }
-    Err(problem
-        .remedy(
-            &[Remedy::OverLaterChanges],
-            format!(
-                "roll it back anyway: {}",
-                intent.with(LaterChanges::Overwrite).command()
-            ),
-        )
-        .remedy(
+    problem = problem.remedy(
+        &[Remedy::OverLaterChanges],
+        format!(
+            "roll it back anyway: {}",
+            intent.with(LaterChanges::Overwrite).command()
+        ),
+    );
+    // Without other channels it would change nothing; a run is settled by it all the same.
+    let rows = || {
+        parts
+            .iter()
+            .flat_map(|(charm, _, rows)| rows.iter().map(|row| (&charm.name, row)))
+    };
+    let kept: BTreeSet<(&CharmName, &Channel)> = rows()
+        .filter(|(_, row)| row.changed_since)
+        .map(|(charm, row)| (charm, &row.channel))
+        .collect();
+    let others = rows().any(|(charm, row)| !kept.contains(&(charm, &row.channel)));
+    if others || matches!(intent.of, RolledBack::Run(_)) {
+        problem = problem.remedy(
             &[Remedy::KeepLaterChanges],
             format!(
                 "keep it and roll back the other channels: {}",
                 intent.with(LaterChanges::Keep).command()
             ),
-        ))
+        );
+    }
+    Err(problem)
 }
 
 /// Warns that channels of a charm that were last changed by different runs return to different

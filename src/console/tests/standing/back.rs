@@ -93,7 +93,7 @@ fn going_over_later_changes_is_offered_only_where_they_were_refused() {
     let refused = Problem::new(ProblemKind::Refused, "latest/edge was changed since")
         .remedy(&[Remedy::OverLaterChanges], "--over rolls it back all the same")
         .remedy(&[Remedy::KeepLaterChanges], "--keep-changed keeps it");
-    planned(&mut model, id, Err(refused));
+    planned(&mut model, id, Err(refused.clone()));
     assert!(
         screen(&model)
             .0
@@ -104,8 +104,9 @@ fn going_over_later_changes_is_offered_only_where_they_were_refused() {
     assert!(intent.command().ends_with(" --over"));
     planned(&mut model, id, Ok(rolling_back(LaterChanges::Overwrite)));
     assert!(screen(&model).0.contains("[overwrites later changes]"));
-    let (_, intent) = wish(&mut model, Key::Char('a')).unwrap();
+    let (id, intent) = wish(&mut model, Key::Char('a')).unwrap();
     assert!(!intent.command().ends_with(" --over"), "it can be taken back");
+    planned(&mut model, id, Err(refused));
     let (id, intent) = wish(&mut model, Key::Char('w')).unwrap();
     assert!(intent.command().ends_with(" --keep-changed"));
     planned(&mut model, id, Ok(rolling_back(LaterChanges::Keep)));
