@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         },
         restore_terminal: console::restore_terminal,
         check_keys: |wishes| console::actions::Keymap::with(wishes).map(drop),
-        key_page: console::actions::page::page,
+        key_page: console::registry::key_page,
         picture: |scene, workspace, facts| {
             let scene = match scene {
                 cli::Scene::Panes => console::picture::Scene::Panes,

@@ -5,9 +5,8 @@
 use tui_input::Input;
 
 use super::actions::Key;
-use super::dialogs::{self, Modal, Text};
+use super::components::{Text, form, text};
 use super::model::Screen;
-use super::msg::FindMsg;
 use super::{Model, layout, running};
 
 /// The search in one text.
@@ -74,21 +73,11 @@ impl Find {
 
 /// Returns the visible text, if it can be searched.
 fn text(model: &Model) -> Option<&Text> {
-    match &model.modal {
-        Some(Modal::Problem(text) | Modal::Details(text)) => Some(text),
-        Some(Modal::Image(image)) => Some(&image.text),
-        Some(Modal::Workflows(dialog)) => dialog.shown.as_ref().map(|shown| &shown.text),
-        _ => None,
-    }
+    model.modal.as_deref()?.text()
 }
 
 fn text_mut(model: &mut Model) -> Option<&mut Text> {
-    match &mut model.modal {
-        Some(Modal::Problem(text) | Modal::Details(text)) => Some(text),
-        Some(Modal::Image(image)) => Some(&mut image.text),
-        Some(Modal::Workflows(dialog)) => dialog.shown.as_mut().map(|shown| &mut shown.text),
-        _ => None,
-    }
+    model.modal.as_deref_mut()?.text_mut()
 }
 
 /// Returns the search of the visible text.
@@ -140,35 +129,39 @@ fn inside(model: &Model) -> (usize, usize) {
     )
 }
 
-/// Handles a key of the search.
-pub fn update(model: &mut Model, msg: FindMsg) {
-    match msg {
-        FindMsg::Begin => {
-            let logged = matches!((&model.modal, &model.screen), (None, Screen::Run(_)));
-            if logged {
-                running::show_log(model);
-            }
-            let (_, first) = lines(model);
-            if let Some(find) = find_mut(model) {
-                *find = Find {
-                    typing: Some(Input::default()),
-                    from: first,
-                    ..Find::default()
-                };
-            }
-        }
-        FindMsg::Accept => {
-            if let Some(find) = find_mut(model) {
-                find.typing = None;
-            }
-        }
-        FindMsg::Drop => {
-            if let Some(find) = find_mut(model) {
-                *find = Find::default();
-            }
-        }
-        FindMsg::Step(steps) => select(model, |find, matches| find.step(matches, steps)),
+/// Starts typing search words.
+pub fn begin(model: &mut Model) {
+    let logged = matches!((&model.modal, &model.screen), (None, Screen::Run(_)));
+    if logged {
+        running::show_log(model);
     }
+    let (_, first) = lines(model);
+    if let Some(find) = find_mut(model) {
+        *find = Find {
+            typing: Some(Input::default()),
+            from: first,
+            ..Find::default()
+        };
+    }
+}
+
+/// Keeps the words.
+pub fn keep(model: &mut Model) {
+    if let Some(find) = find_mut(model) {
+        find.typing = None;
+    }
+}
+
+/// Ends the search.
+pub fn clear(model: &mut Model) {
+    if let Some(find) = find_mut(model) {
+        *find = Find::default();
+    }
+}
+
+/// Selects another match, by steps.
+pub fn step(model: &mut Model, steps: isize) {
+    select(model, |find, matches| find.step(matches, steps));
 }
 
 /// Applies `key` to the search field.
@@ -177,7 +170,7 @@ pub fn typed(model: &mut Model, key: Key) {
         return;
     };
     if let Some(input) = &mut find.typing
-        && dialogs::edit(input, key)
+        && form::edit(input, key)
     {
         find.words = input.value().to_owned();
         select(model, Find::search);
@@ -196,7 +189,7 @@ fn select(model: &mut Model, choose: impl Fn(&mut Find, &[usize])) {
         return;
     };
     if model.modal.is_some() {
-        let (_, height) = dialogs::text_size(model);
+        let (_, height) = text::size(model);
         if let Some(text) = text_mut(model)
             && !(text.offset..text.offset + height).contains(&at)
         {

@@ -6,7 +6,6 @@
 use ratatui::layout::Rect;
 
 use super::Model;
-use super::dialogs;
 use super::model::Screen;
 use super::panes::PaneId;
 use super::split::PaneNeed;
@@ -133,5 +132,5 @@ pub fn settle(model: &mut Model) {
     if matches!(model.screen, Screen::Run(_)) {
         super::running::settle(model, inner_width, inside);
     }
-    dialogs::settle(model);
+    model.change_dialog(|dialog, model| dialog.fit(model));
 }

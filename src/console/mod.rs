@@ -12,6 +12,7 @@
 
 pub mod actions;
 pub mod command;
+pub mod components;
 pub mod confirm;
 pub mod dialogs;
 pub mod effect;
@@ -32,6 +33,7 @@ pub mod picture;
 pub mod promote;
 pub mod queue;
 pub mod record;
+pub mod registry;
 pub mod release;
 pub mod review;
 pub mod rollback;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::actions::{Key, Keymap};
-use super::dialogs::Modal;
+use super::components::Dialog;
 use super::effect::RequestId;
 use super::image::Images;
 use super::jumps::Jumps;
@@ -146,7 +146,7 @@ pub struct Model {
     /// The screen that a sign-in interrupted.
     pub interrupted: Option<Box<Screen>>,
     /// The dialog above the screen.
-    pub modal: Option<Modal>,
+    pub modal: Option<Box<dyn Dialog>>,
     /// Tags of repositories, as their registries listed them.
     pub tags: BTreeMap<Repository, Observed<TagList>>,
     /// Workflow runs that windlass runs started.

@@ -3,8 +3,6 @@
 //! The shell lists the directory of the typed path. Only one directory is kept.
 
 use super::Model;
-use super::command;
-use super::dialogs::Modal;
 use super::effect::Effect;
 use super::model::Setting;
 use super::upload;
@@ -60,25 +58,10 @@ fn absolute(setting: &Setting, folder: &str) -> String {
     }
 }
 
-/// Returns the text typed in a path field, and whether the resource of the field contains images,
-/// if known.
-fn typed(model: &Model) -> Option<(String, Option<bool>)> {
-    match &model.modal {
-        Some(Modal::Upload(dialog)) => Some((dialog.input.value().to_owned(), dialog.images)),
-        Some(Modal::Palette(palette)) => command::typed(palette.input.value())
-            .into_iter()
-            .find(|typed| typed.param() == Some(command::Param::Content))
-            .map(|typed| {
-                let images = command::holds_images(model, &typed);
-                (typed.current, images)
-            }),
-        _ => None,
-    }
-}
-
 /// Requests the names of the typed directory, if they are not known.
 pub fn ask(model: &mut Model) -> Vec<Effect> {
-    let Some((text, images)) = typed(model) else {
+    let dialog = model.modal.as_deref();
+    let Some((text, images)) = dialog.and_then(|dialog| dialog.typed_path(model)) else {
         return Vec::new();
     };
     let Some(path) = path_in(text.trim_start(), images) else {

@@ -10,18 +10,17 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::actions::{self, Key};
-use super::dialogs::Modal;
+use super::actions::Key;
+use super::components::Dialog;
 use super::effect::RequestId;
 use super::model::Setting;
-use super::msg::NavCommand;
 use super::panes::PaneId;
 use super::split::{Border, Grip};
 use super::tour::Step;
 use super::update::update;
 use super::view::look::Look;
 use super::wishes::Preferences;
-use super::{Model, Msg};
+use super::{Model, Msg, registry};
 use crate::config::{Notify, Workspace};
 use crate::domain::{Problem, RunId, Snapshot, SourceUpdate};
 use crate::journal::RunRecord;
@@ -71,6 +70,8 @@ pub enum Entry {
     Act(String),
     /// A pane was clicked, by its number.
     Pane(u8),
+    /// The banner of a pane was clicked, by the number of the pane.
+    Banner(u8),
     /// A row of a pane was clicked.
     Select(u8, usize),
     /// A line was clicked.
@@ -136,13 +137,14 @@ pub fn begin(model: &Model) -> Entry {
 /// Returns the line for `msg`, which is called `name` and is about to be applied to `model`.
 pub fn entry(model: &Model, msg: &Msg, name: String) -> Entry {
     match msg {
-        Msg::Key(Key::Char(_)) if matches!(model.modal, Some(Modal::SignIn(_))) => Entry::Masked,
+        Msg::Key(Key::Char(_)) if model.modal.as_deref().is_some_and(Dialog::is_secret) => Entry::Masked,
         Msg::Key(key) => Entry::Key(key.to_string()),
         Msg::Paste(text) => Entry::Pasted(text.len()),
         Msg::Resize(columns, lines) => Entry::Resize(*columns, *lines),
         Msg::Focus(focus) => Entry::Focus(*focus),
-        Msg::Act(id) => Entry::Act(format!("{id:?}")),
-        Msg::Go(NavCommand::Pane(pane)) => Entry::Pane(number(*pane)),
+        Msg::Act(id) => Entry::Act(id.name().to_owned()),
+        Msg::Pane(pane) => Entry::Pane(number(*pane)),
+        Msg::Banner(pane) => Entry::Banner(number(*pane)),
         Msg::Select(pane, at) => Entry::Select(number(*pane), *at),
         Msg::Pick(at) => Entry::Pick(*at),
         Msg::Twice => Entry::Twice,
@@ -187,10 +189,11 @@ fn message(entry: Entry) -> Option<Msg> {
         Entry::Resize(columns, lines) => Some(Msg::Resize(columns, lines)),
         Entry::Focus(focus) => Some(Msg::Focus(focus)),
         Entry::Act(name) => {
-            let named = actions::all().find(|spec| format!("{:?}", spec.id) == name);
+            let named = registry::all().find(|spec| spec.id.name() == name);
             named.map(|spec| Msg::Act(spec.id))
         }
-        Entry::Pane(at) => pane(at).map(|pane| Msg::Go(NavCommand::Pane(pane))),
+        Entry::Pane(at) => pane(at).map(Msg::Pane),
+        Entry::Banner(at) => pane(at).map(Msg::Banner),
         Entry::Select(at, row) => pane(at).map(|pane| Msg::Select(pane, row)),
         Entry::Pick(at) => Some(Msg::Pick(at)),
         Entry::Twice => Some(Msg::Twice),

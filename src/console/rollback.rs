@@ -2,7 +2,7 @@
 //!
 //! It also determines which channels the runs of this journal changed.
 
-use super::dialogs::{Choice, Choose, Modal};
+use super::dialogs::{Choice, Choose};
 use super::effect::Effect;
 use super::live::State;
 use super::model::Screen;
@@ -126,7 +126,7 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
         let title = format!("Roll back {charm}");
         let ask = "Restore the state before the last change. Choose a channel; the plan is shown \
             next.";
-        model.modal = Some(Modal::Choose(Choose::new(title, ask, entries)));
+        model.open(Choose::new(title, ask, entries));
         return Vec::new();
     }
     match entries.pop() {

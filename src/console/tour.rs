@@ -4,7 +4,7 @@
 //! the same hint is still shown. Keys come from the action table.
 
 use super::actions::ActionId;
-use super::dialogs::Modal;
+use super::dialogs::Help;
 use super::effect::Effect;
 use super::model::Screen;
 use super::panes::PaneId;
@@ -48,7 +48,7 @@ impl Step {
     /// end of the tour.
     fn after(self, model: &Model) -> Option<Self> {
         let panes = matches!(model.screen, Screen::Panes);
-        let asked = matches!(&model.modal, Some(Modal::Prompt(prompt)) if prompt.wanted.is_some());
+        let asked = confirmation(model).is_some();
         let reviewed =
             matches!(&model.screen, Screen::Review(review) if review.kind() == ReviewKind::Publish);
         let ran = matches!(model.screen, Screen::Run(_));
@@ -60,10 +60,15 @@ impl Step {
             Self::Start if !asked && !starting(model) => Self::Confirm,
             Self::Back if panes => Self::Channels,
             Self::Channels if model.pane == PaneId::Channels => Self::Help,
-            Self::Help if matches!(model.modal, Some(Modal::Help(_))) => return None,
+            Self::Help if model.dialog::<Help>().is_some() => return None,
             same => same,
         })
     }
+}
+
+/// Returns the word that the open dialog asks for.
+fn confirmation(model: &Model) -> Option<&str> {
+    model.modal.as_deref()?.confirmation()
 }
 
 /// Returns true between the confirmation and the start of its run.
@@ -92,7 +97,7 @@ pub fn follow(model: &mut Model) -> Vec<Effect> {
 /// Ends the tour for good, or starts it again.
 pub fn toggle(model: &mut Model) -> Vec<Effect> {
     if model.tour.take().is_some() {
-        let again = model.setting.keymap.hint(ActionId::Tour, "start it again");
+        let again = model.setting.keymap.hint(ActionId::TOUR, "start it again");
         model.say(format!("tour ended; {again}"));
         return vec![Effect::EndTour];
     }
@@ -113,7 +118,7 @@ pub fn shown(model: &Model) -> bool {
 /// speak of: what it names would act on that.
 pub fn hint(model: &Model) -> Option<(String, String, String)> {
     let step = model.tour?;
-    let asked = matches!(&model.modal, Some(Modal::Prompt(prompt)) if prompt.wanted.is_some());
+    let asked = confirmation(model).is_some();
     if model.modal.is_some() && !(asked && step == Step::Start) {
         return None;
     }
@@ -124,37 +129,33 @@ pub fn hint(model: &Model) -> Option<(String, String, String)> {
     let elsewhere = !matches!(model.screen, Screen::Panes);
     let text = match step {
         Step::Plan | Step::Channels | Step::Help if elsewhere => {
-            keymap.hint(ActionId::ReviewBack, "return to the panes")
+            keymap.hint(ActionId::BACK, "return to the panes")
         }
         Step::Plan => {
             let does = format!("plan publishing {release}; nothing changes yet");
-            keymap.hint(ActionId::Publish, &does)
+            keymap.hint(ActionId::PUBLISH, &does)
         }
         Step::Confirm => {
-            let confirm = keymap.hint(ActionId::ReviewConfirm, "confirm it");
+            let confirm = keymap.hint(ActionId::REVIEW_CONFIRM, "confirm it");
             format!("nothing has changed; {confirm}")
         }
         Step::Start => {
-            let wanted = match &model.modal {
-                Some(Modal::Prompt(prompt)) => prompt.wanted.as_deref(),
-                _ => None,
-            };
-            let wanted = wanted.unwrap_or(release);
+            let wanted = confirmation(model).unwrap_or(release);
             format!(
                 "type {wanted} and press {}: only the demo environment changes",
-                keymap.first(ActionId::PromptAccept)
+                keymap.first(ActionId::PROMPT_ACCEPT)
             )
         }
-        Step::Back => keymap.hint(ActionId::RunBack, "return; the run continues in Activity"),
-        Step::Channels => keymap.hint(ActionId::Channels, "see what every channel serves now"),
-        Step::Help => keymap.hint(ActionId::Help, "find every other action"),
+        Step::Back => keymap.hint(ActionId::BACK, "return; the run continues in Activity"),
+        Step::Channels => keymap.hint(ActionId::CHANNELS, "see what every channel serves now"),
+        Step::Help => keymap.hint(ActionId::HELP, "find every other action"),
     };
     let number = format!("{at}/{}", ALL.len());
     // In a text field a letter is input, not an action.
     let end = if asked {
         String::new()
     } else {
-        keymap.brief(ActionId::Tour, "end tour")
+        keymap.brief(ActionId::TOUR, "end tour")
     };
     Some((number, text, end))
 }

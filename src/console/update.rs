@@ -3,24 +3,24 @@
 //! Routes messages to the features that handle them. Must not do IO, read a clock or draw random
 //! numbers: effects are returned as data.
 
-mod charm;
-mod go;
+pub mod actions;
+pub(in crate::console) mod charm;
+pub(in crate::console) mod go;
 mod journal;
 mod observed;
-mod resume;
-mod search;
-mod terminal;
+pub(in crate::console) mod resume;
+pub(in crate::console) mod search;
+pub(in crate::console) mod terminal;
 
-use super::actions::{self, ActionId, Availability, Chord, Key, Scope};
-use super::dialogs::{self, Modal, Text};
+use super::actions::{self as table, ActionId, ActionSpec, Availability, Chord, Key, Scope};
+use super::components::form;
 use super::effect::Effect;
 use super::hidden::Hidden;
 use super::model::Screen;
-use super::msg::{FormMsg, ImageMsg, PromoteMsg, ReleaseMsg, SignInMsg, UploadMsg, WorkflowsMsg};
 use super::panes::{self, PaneId};
 use super::{
-    Model, Msg, find, image, layout, paths, promote, queue, release, review, running, sign_in, split, tags,
-    tour, upload, wake, workflows,
+    Model, Msg, find, image, layout, paths, queue, review, running, sign_in, split, tags, tour, wake,
+    workflows,
 };
 
 pub use go::{begin, come_back, read_runs, refresh, refresh_after_change};
@@ -33,7 +33,13 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     // Only a key may follow a prefix: any other input drops it.
     if matches!(
         msg,
-        Msg::Paste(_) | Msg::Act(_) | Msg::Select(..) | Msg::Pick(_) | Msg::Wheel(..)
+        Msg::Paste(_)
+            | Msg::Act(_)
+            | Msg::Pane(_)
+            | Msg::Banner(_)
+            | Msg::Select(..)
+            | Msg::Pick(_)
+            | Msg::Wheel(..)
     ) {
         model.pending = None;
     }
@@ -41,7 +47,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     // An answer may have opened a dialog in which the prefix has no meaning.
     if model
         .pending
-        .is_some_and(|prefix| actions::following(model, prefix).is_empty())
+        .is_some_and(|prefix| table::following(model, prefix).is_empty())
     {
         model.pending = None;
     }
@@ -76,6 +82,12 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             effects
         }
         Msg::Act(id) => act(model, id),
+        Msg::Pane(pane) => go::to_pane(model, pane),
+        Msg::Banner(pane) => {
+            model.pane = pane;
+            panes::select_banner(model, pane);
+            Vec::new()
+        }
         Msg::Select(pane, at) => {
             model.pane = pane;
             panes::select(model, pane, at);
@@ -91,29 +103,6 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             wheel(model, pane, steps);
             Vec::new()
         }
-        Msg::Go(go) => go::update(model, go),
-        Msg::Review(msg) => review::update(model, msg),
-        Msg::Run(msg) => running::update(model, msg),
-        Msg::Find(msg) => {
-            find::update(model, msg);
-            Vec::new()
-        }
-        Msg::SignIn(SignInMsg::Accept) => sign_in::accept(model),
-        Msg::SignIn(SignInMsg::Step(steps)) => {
-            sign_in::step(model, steps);
-            Vec::new()
-        }
-        Msg::SignIn(SignInMsg::Close) => {
-            sign_in::close(model);
-            Vec::new()
-        }
-        Msg::Upload(msg) => on_upload(model, msg),
-        Msg::Tags(msg) => tags::update(model, msg),
-        Msg::Release(msg) => on_release(model, msg),
-        Msg::Promote(msg) => on_promote(model, msg),
-        Msg::Image(msg) => on_image(model, msg),
-        Msg::Workflows(msg) => on_workflows(model, msg),
-        Msg::Form(msg) => on_form(model, msg),
         Msg::WorkflowsSeen(id, found) => {
             workflows::seen(model, id, *found);
             Vec::new()
@@ -209,7 +198,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
                 review.in_flight = None;
                 review.starting = None;
             }
-            model.modal = Some(Modal::Problem(Text::of_problem("Internal error", &problem)));
+            model.open_problem("Internal error", &problem);
             Vec::new()
         }
         Msg::Said(text) => {
@@ -227,70 +216,6 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
     }
 }
 
-fn on_upload(model: &mut Model, msg: UploadMsg) -> Vec<Effect> {
-    match msg {
-        UploadMsg::Accept => return upload::accept(model),
-        UploadMsg::Look => return upload::look(model),
-        UploadMsg::Complete(steps) => return upload::complete(model, steps),
-        UploadMsg::Close => upload::close(model),
-    }
-    Vec::new()
-}
-
-fn on_release(model: &mut Model, msg: ReleaseMsg) -> Vec<Effect> {
-    match msg {
-        ReleaseMsg::Accept => return release::accept(model),
-        ReleaseMsg::Step(steps) => release::step(model, steps),
-        ReleaseMsg::Tick => release::tick(model),
-        ReleaseMsg::Change(steps) => release::change(model, steps),
-        ReleaseMsg::Close => release::close(model),
-    }
-    Vec::new()
-}
-
-fn on_promote(model: &mut Model, msg: PromoteMsg) -> Vec<Effect> {
-    match msg {
-        PromoteMsg::Accept => return promote::accept(model),
-        PromoteMsg::Step(steps) => promote::step(model, steps),
-        PromoteMsg::Tick => promote::tick(model),
-        PromoteMsg::Close => promote::close(model),
-    }
-    Vec::new()
-}
-
-fn on_workflows(model: &mut Model, msg: WorkflowsMsg) -> Vec<Effect> {
-    match msg {
-        WorkflowsMsg::Open => return workflows::open_selected(model),
-        WorkflowsMsg::Repeat => return workflows::repeat(model),
-        WorkflowsMsg::Stop => return workflows::stop(model),
-        WorkflowsMsg::Again => return workflows::again(model),
-        WorkflowsMsg::Log => return workflows::log(model),
-        WorkflowsMsg::Browse => return workflows::browse(model),
-        WorkflowsMsg::Step(steps) => workflows::step(model, steps),
-        WorkflowsMsg::Close => workflows::close(model),
-    }
-    Vec::new()
-}
-
-fn on_form(model: &mut Model, msg: FormMsg) -> Vec<Effect> {
-    match msg {
-        FormMsg::Accept => return workflows::accept_form(model),
-        FormMsg::Step(steps) => workflows::step_form(model, steps),
-        FormMsg::Close => workflows::close_form(model),
-    }
-    Vec::new()
-}
-
-fn on_image(model: &mut Model, msg: ImageMsg) -> Vec<Effect> {
-    match msg {
-        ImageMsg::Again => return image::again(model),
-        ImageMsg::Mark => image::mark(model),
-        ImageMsg::Diff => image::diff(model),
-        ImageMsg::Close => image::close(model),
-    }
-    Vec::new()
-}
-
 /// Returns a refresh if one is due.
 fn due(model: &mut Model) -> Vec<Effect> {
     match wake::refresh_due(model) {
@@ -304,10 +229,10 @@ fn on_key(model: &mut Model, key: Key) -> Vec<Effect> {
     if let Some(prefix) = model.pending.take() {
         return after(model, prefix, key);
     }
-    if let Some(spec) = actions::lookup(model, Chord::alone(key)) {
+    if let Some(spec) = table::lookup(model, Chord::alone(key)) {
         return act(model, spec.id);
     }
-    if !actions::following(model, key).is_empty() {
+    if !table::following(model, key).is_empty() {
         model.pending = Some(key);
         return Vec::new();
     }
@@ -323,8 +248,8 @@ fn after(model: &mut Model, prefix: Key, key: Key) -> Vec<Effect> {
         key,
     };
     let keymap = &model.setting.keymap;
-    let found = actions::lookup(model, both)
-        .or_else(|| keymap.meaning(&[Scope::Always], Chord::alone(key)).next())
+    let found = table::lookup(model, both)
+        .or_else(|| keymap.meaning(&[Scope::ALWAYS], Chord::alone(key)).next())
         .map(|spec| spec.id);
     if let Some(id) = found {
         return act(model, id);
@@ -339,68 +264,24 @@ fn edit(model: &mut Model, key: Key) {
     if find::is_typing(model) {
         return find::typed(model, key);
     }
-    match &mut model.modal {
-        Some(Modal::Prompt(prompt)) => {
-            if dialogs::edit(&mut prompt.input, key) {
-                prompt.error = None;
-            }
-        }
-        Some(Modal::Palette(palette)) => {
-            if dialogs::edit(&mut palette.input, key) {
-                palette.at = 0;
-            }
-        }
-        Some(Modal::Help(help)) => {
-            if dialogs::edit(&mut help.filter, key) {
-                help.at = 0;
-            }
-        }
-        Some(Modal::SignIn(_)) => sign_in::edit(model, key),
-        Some(Modal::Upload(_)) => upload::typed(model, key),
-        Some(Modal::Tags(dialog)) => {
-            if dialogs::edit(&mut dialog.filter, key) {
-                dialog.at = 0;
-            }
-        }
-        Some(Modal::Form(_)) => workflows::typed(model, key),
-        Some(_) => {}
-        None => {
-            if let Some(field) = &mut model.filtering
-                && dialogs::edit(field, key)
-            {
-                let filter = field.value().to_owned();
-                panes::set_filter(model, model.pane, &filter);
-            }
-        }
+    if model.modal.is_some() {
+        return model.change_dialog(|dialog, model| dialog.typed(model, key));
+    }
+    if let Some(field) = &mut model.filtering
+        && form::edit(field, key)
+    {
+        let filter = field.value().to_owned();
+        panes::set_filter(model, model.pane, &filter);
     }
 }
 
-/// Pastes into the focused field, but never into one that confirms.
+/// Pastes into the focused field; a dialog decides itself, because some fields only take keys.
 fn on_paste(model: &mut Model, text: &Hidden) {
-    if matches!(model.modal, Some(Modal::SignIn(_))) {
-        return sign_in::paste(model, text);
+    let searched = find::is_typing(model);
+    if model.modal.is_some() && !searched {
+        return model.change_dialog(|dialog, model| dialog.paste(model, text));
     }
-    let confirms = matches!(&model.modal, Some(Modal::Prompt(prompt)) if prompt.wanted.is_some());
-    if confirms {
-        if let Some(Modal::Prompt(prompt)) = &mut model.modal {
-            prompt.error = Some("type the confirmation; it cannot be pasted".to_owned());
-        }
-        return;
-    }
-    let takes = match &model.modal {
-        _ if find::is_typing(model) => true,
-        Some(
-            Modal::Prompt(_)
-            | Modal::Palette(_)
-            | Modal::Help(_)
-            | Modal::Upload(_)
-            | Modal::Tags(_)
-            | Modal::Form(_),
-        ) => true,
-        Some(_) => false,
-        None => model.filtering.is_some(),
-    };
-    if takes {
+    if searched || model.filtering.is_some() {
         for c in text.expose().trim().chars().filter(|c| !c.is_control()).take(200) {
             edit(model, Key::Char(c));
         }
@@ -409,18 +290,18 @@ fn on_paste(model: &mut Model, text: &Hidden) {
 
 /// Performs an action if it is available, else shows why it is not.
 fn act(model: &mut Model, id: ActionId) -> Vec<Effect> {
-    match actions::spec(id) {
+    match model.setting.keymap.spec(id) {
         // A click may arrive on a footer that a dialog has covered since.
-        Some(spec) if actions::scopes(model).contains(&spec.scope) => perform(model, spec),
+        Some(spec) if table::scopes(model).contains(&spec.scope) => perform(model, spec),
         _ => Vec::new(),
     }
 }
 
-fn perform(model: &mut Model, spec: &actions::ActionSpec) -> Vec<Effect> {
+fn perform(model: &mut Model, spec: &ActionSpec) -> Vec<Effect> {
     match spec.standing(model) {
-        Availability::Enabled => route(model, spec.message.clone()),
+        Availability::Enabled => (spec.run)(model),
         Availability::Disabled(reason) => {
-            let detail = actions::detail(model, spec.id);
+            let detail = table::detail(model, spec.id);
             model.refuse(detail.unwrap_or_else(|| reason.to_owned()));
             Vec::new()
         }
@@ -429,63 +310,21 @@ fn perform(model: &mut Model, spec: &actions::ActionSpec) -> Vec<Effect> {
 }
 
 fn pick(model: &mut Model, at: usize) -> Vec<Effect> {
-    match &mut model.modal {
-        Some(Modal::Palette(palette)) => {
-            palette.at = at;
-            return Vec::new();
-        }
-        Some(Modal::Help(help)) => {
-            help.at = at;
-            return Vec::new();
-        }
-        Some(Modal::SignIn(dialog)) => {
-            dialog.at = at.min(dialog.fields.len().saturating_sub(1));
-            return Vec::new();
-        }
-        Some(Modal::Choose(choose)) => {
-            choose.at = at;
-            return Vec::new();
-        }
-        Some(Modal::Tags(dialog)) => {
-            dialog.at = at;
-            return Vec::new();
-        }
-        Some(Modal::Upload(_)) => {
-            upload::pick(model, at);
-            return Vec::new();
-        }
-        Some(Modal::Release(_)) => {
-            release::pick(model, at);
-            return Vec::new();
-        }
-        Some(Modal::Promote(_)) => {
-            promote::pick(model, at);
-            return Vec::new();
-        }
-        Some(Modal::Workflows(dialog)) => {
-            dialog.at = at;
-            return Vec::new();
-        }
-        Some(Modal::Form(form)) => {
-            form.at = at.min(form.fields.len().saturating_sub(1));
-            return Vec::new();
-        }
-        _ => {}
+    if model.modal.is_some() {
+        model.change_dialog(|dialog, model| dialog.pick(model, at));
+        return Vec::new();
     }
-    if model.modal.is_none() {
-        match &model.screen {
-            Screen::Review(_) => review::pick(model, at),
-            Screen::Run(_) => running::pick(model, at),
-            Screen::Panes => {}
-        }
+    match &model.screen {
+        Screen::Review(_) => review::pick(model, at),
+        Screen::Run(_) => running::pick(model, at),
+        Screen::Panes => {}
     }
     Vec::new()
 }
 
 fn wheel(model: &mut Model, pane: Option<PaneId>, steps: isize) {
     if model.modal.is_some() {
-        dialogs::move_by(model, steps);
-        return;
+        return model.change_dialog(|dialog, model| dialog.move_by(model, steps));
     }
     match (pane, &model.screen) {
         (Some(pane), Screen::Panes) => panes::move_by(model, pane, steps),

@@ -8,50 +8,70 @@ use std::collections::{BTreeMap, BTreeSet};
 use tui_input::Input;
 
 use super::key::WRITTEN;
-use super::{ActionId, ActionSpec, Chord, Key, Scope, all, in_scopes};
+use super::{ActionId, ActionSpec, Chord, Key, Part, Scope, aliases, narrowest};
 use crate::config::{KeyWish, Place};
-use crate::console::dialogs;
+use crate::console::components::form;
 use crate::domain::problem::combined;
 use crate::domain::{Problem, SanitizedText};
-
-/// Pairs of actions that may share a key because one of the two is always hidden.
-pub const TURNS: [(ActionId, ActionId); 2] = [
-    (ActionId::OpenRun, ActionId::Open),
-    (ActionId::Unfilter, ActionId::GoBack),
-];
 
 /// Lowest similarity, from 0 to 1, at which a name is suggested in place of another.
 const ALIKE: f64 = 0.7;
 
 /// The keymap.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Keymap {
+    parts: &'static [&'static Part],
     keys: BTreeMap<ActionId, Vec<Chord>>,
 }
 
-impl Default for Keymap {
-    /// Returns the keys of the action table.
-    fn default() -> Self {
-        let usual = |spec: &ActionSpec| spec.keys.iter().filter_map(|text| Chord::parse(text)).collect();
-        Self {
-            keys: all().map(|spec| (spec.id, usual(spec))).collect(),
-        }
+impl std::fmt::Debug for Keymap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(&self.keys).finish()
     }
 }
 
 impl Keymap {
-    /// Returns the keys of the action table, replaced by those that the user configured.
+    /// Returns the default keys of the actions in `parts`.
+    pub fn of(parts: &'static [&'static Part]) -> Self {
+        let usual = |spec: &ActionSpec| spec.keys.iter().filter_map(|text| Chord::parse(text)).collect();
+        let all = parts.iter().flat_map(|part| part.actions);
+        Self {
+            parts,
+            keys: all.map(|spec| (spec.id, usual(spec))).collect(),
+        }
+    }
+
+    /// Returns every action.
+    pub fn all(&self) -> impl Iterator<Item = &'static ActionSpec> + use<> {
+        self.parts.iter().flat_map(|part| part.actions)
+    }
+
+    /// Returns the action with this id.
+    pub fn spec(&self, id: ActionId) -> Option<&'static ActionSpec> {
+        self.all().find(|spec| spec.id == id)
+    }
+
+    /// Returns the actions of `scopes`, scope by scope.
+    pub fn in_scopes<'a>(&self, scopes: &'a [Scope]) -> impl Iterator<Item = &'static ActionSpec> + use<'a> {
+        let parts = self.parts;
+        scopes.iter().flat_map(move |scope| {
+            let all = parts.iter().flat_map(|part| part.actions);
+            all.filter(move |spec| spec.scope == *scope)
+        })
+    }
+
+    /// Returns these keys, replaced by those that the user configured.
     ///
     /// # Errors
     /// [`crate::domain::ProblemKind::Config`] with every error and its position, if an entry names no
     /// known action or no valid key, leaves a required action without a key, or gives a key two
     /// meanings in one scope.
-    pub fn with(wishes: &[KeyWish]) -> Result<Self, Problem> {
-        let mut keymap = Self::default();
+    pub fn replace(self, wishes: &[KeyWish]) -> Result<Self, Problem> {
+        let mut keymap = self;
         let mut wished: BTreeMap<ActionId, &Place> = BTreeMap::new();
         let mut faults = Vec::new();
         for wish in wishes {
-            let spec = match named(wish) {
+            let spec = match keymap.named(wish) {
                 Ok(spec) => spec,
                 Err(fault) => {
                     faults.push(fault);
@@ -65,17 +85,19 @@ impl Keymap {
                     Err(fault) => faults.push(fault),
                 }
             }
-            if wish.keys.is_empty() && needed(spec.id) {
-                let name = spec.id.name();
-                faults.push(
-                    wish.place
-                        .problem(format!("action {name} needs a key"))
-                        .hint("name at least one key"),
-                );
+            // Several earlier names may stand for one action: it gets the keys of all.
+            let known = wished.insert(spec.id, &wish.place).is_some();
+            let own = keymap.keys.entry(spec.id).or_default();
+            if !known {
+                own.clear();
             }
-            keymap.keys.insert(spec.id, keys);
-            wished.insert(spec.id, &wish.place);
+            own.extend(keys);
         }
+        faults.extend(
+            wished
+                .iter()
+                .filter_map(|(id, place)| keymap.unusable(*id, place)),
+        );
         let mut blamed = BTreeSet::new();
         for conflict in keymap.conflicts() {
             let (one, other) = conflict.actions;
@@ -121,10 +143,7 @@ impl Keymap {
     pub fn hint(&self, id: ActionId, does: &str) -> String {
         match self.keys(id).first() {
             Some(chord) => format!("press {chord} to {does}"),
-            None => format!(
-                "use '{}' to {does}",
-                super::spec(id).map_or("", |spec| spec.title)
-            ),
+            None => format!("use '{}' to {does}", self.spec(id).map_or("", |spec| spec.title)),
         }
     }
 
@@ -132,7 +151,7 @@ impl Keymap {
     pub fn brief(&self, id: ActionId, does: &str) -> String {
         match self.keys(id).first() {
             Some(chord) => format!("{chord}: {does}"),
-            None => format!("'{}': {does}", super::spec(id).map_or("", |spec| spec.title)),
+            None => format!("'{}': {does}", self.spec(id).map_or("", |spec| spec.title)),
         }
     }
 
@@ -143,7 +162,9 @@ impl Keymap {
         scopes: &'a [Scope],
         chord: Chord,
     ) -> impl Iterator<Item = &'static ActionSpec> + 'a {
-        in_scopes(scopes).filter(move |spec| self.keys(spec.id).contains(&chord))
+        let typed = types_in(scopes, chord);
+        self.in_scopes(scopes)
+            .filter(move |spec| !typed && self.keys(spec.id).contains(&chord))
     }
 
     /// Returns what can follow `prefix` in `scopes`, in the order of the table.
@@ -152,9 +173,9 @@ impl Keymap {
         scopes: &'a [Scope],
         prefix: Key,
     ) -> impl Iterator<Item = (Key, &'static ActionSpec)> + 'a {
-        in_scopes(scopes).flat_map(move |spec| {
+        self.in_scopes(scopes).flat_map(move |spec| {
             let keys = self.keys(spec.id).iter();
-            keys.filter(move |chord| chord.prefix == Some(prefix))
+            keys.filter(move |chord| chord.prefix == Some(prefix) && !types_in(scopes, **chord))
                 .map(move |chord| (chord.key, spec))
         })
     }
@@ -162,16 +183,18 @@ impl Keymap {
     /// Returns the pairs of actions that share a key in scopes active together; each pair once.
     pub fn conflicts(&self) -> Vec<Conflict> {
         let mut conflicts: Vec<Conflict> = Vec::new();
-        for scope in Scope::narrowest() {
+        for scope in narrowest(self.parts) {
             let scopes = scope.with_wider();
-            let bound: Vec<(Chord, ActionId)> = in_scopes(&scopes)
+            let bound: Vec<(Chord, ActionId)> = self
+                .in_scopes(&scopes)
                 .flat_map(|spec| self.keys(spec.id).iter().map(|chord| (*chord, spec.id)))
+                .filter(|(chord, _)| !types_in(&scopes, *chord))
                 .collect();
             for (at, (chord, one)) in bound.iter().enumerate() {
                 for (with, other) in bound.iter().skip(at + 1) {
                     let actions = (*one, *other);
                     if one == other
-                        || take_turns(*one, *other)
+                        || self.take_turns(*one, *other)
                         || conflicts.iter().any(|known| known.actions == actions)
                     {
                         continue;
@@ -184,6 +207,69 @@ impl Keymap {
         }
         conflicts
     }
+
+    /// Returns true if the two may share a key.
+    pub fn take_turns(&self, one: ActionId, other: ActionId) -> bool {
+        let shares = |id, with| self.spec(id).is_some_and(|spec| spec.shares == Some(with));
+        shares(one, other) || shares(other, one)
+    }
+
+    /// Returns why the configured keys of an action that needs one are not enough.
+    fn unusable(&self, id: ActionId, place: &Place) -> Option<Problem> {
+        let spec = self.spec(id).filter(|spec| spec.needed)?;
+        let keys = self.keys(id);
+        let name = id.name();
+        if keys.is_empty() {
+            let problem = place.problem(format!("action {name} needs a key"));
+            return Some(problem.hint("name at least one key"));
+        }
+        let scopes = narrowest(self.parts).map(Scope::with_wider);
+        let stuck = scopes
+            .filter(|scopes| scopes.contains(&spec.scope))
+            .find(|scopes| keys.iter().all(|chord| types_in(scopes, *chord)))?;
+        let title = stuck.first().map_or("", |scope| scope.title());
+        let first = keys.first().copied()?;
+        let problem = place.problem(format!(
+            "{first} cannot be the only key of {name}: it edits the text field ({title})"
+        ));
+        let usual = spec.keys.first().copied().unwrap_or_default();
+        Some(problem.hint(format!("add a key: {name} = [\"{usual}\", \"{first}\"]")))
+    }
+
+    /// Returns the action that a configured key names.
+    fn named(&self, wish: &KeyWish) -> Result<&'static ActionSpec, Problem> {
+        let name = aliases::current(&wish.action).unwrap_or(&wish.action);
+        if let Some(spec) = self.all().find(|spec| spec.id.name() == name) {
+            return Ok(spec);
+        }
+        let mut near: Vec<(f64, &str)> = self
+            .all()
+            .map(|spec| spec.id.name())
+            .map(|name| (strsim::jaro_winkler(name, &wish.action), name))
+            .filter(|(likeness, _)| *likeness >= ALIKE)
+            .collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+        let names: Vec<&str> = near.into_iter().take(3).map(|(_, name)| name).collect();
+        let problem = wish
+            .place
+            .problem(format!("unknown action '{}'", SanitizedText::new(&wish.action)));
+        let all = "list all actions: windlass generate keys";
+        Err(if names.is_empty() {
+            problem.hint(all)
+        } else {
+            problem.hint(format!("did you mean {}? {all}", names.join(", ")))
+        })
+    }
+}
+
+/// Returns true if the narrowest of `scopes` takes text and `chord` is typed into its field.
+fn types_in(scopes: &[Scope], chord: Chord) -> bool {
+    let takes_text = scopes.first().is_some_and(|scope| scope.takes_text());
+    takes_text && types(chord)
+}
+
+fn types(chord: Chord) -> bool {
+    chord.prefix.is_some() || form::edit(&mut Input::default(), chord.key)
 }
 
 /// Two actions that share a key.
@@ -229,33 +315,6 @@ impl std::fmt::Display for Conflict {
     }
 }
 
-fn take_turns(one: ActionId, other: ActionId) -> bool {
-    TURNS.contains(&(one, other)) || TURNS.contains(&(other, one))
-}
-
-/// Returns the action that a configured key names.
-fn named(wish: &KeyWish) -> Result<&'static ActionSpec, Problem> {
-    if let Some(spec) = all().find(|spec| spec.id.name() == wish.action) {
-        return Ok(spec);
-    }
-    let mut near: Vec<(f64, String)> = all()
-        .map(|spec| spec.id.name())
-        .map(|name| (strsim::jaro_winkler(&name, &wish.action), name))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    let names: Vec<String> = near.into_iter().take(3).map(|(_, name)| name).collect();
-    let problem = wish
-        .place
-        .problem(format!("unknown action '{}'", SanitizedText::new(&wish.action)));
-    let all = "list all actions: windlass generate keys";
-    Err(if names.is_empty() {
-        problem.hint(all)
-    } else {
-        problem.hint(format!("did you mean {}? {all}", names.join(", ")))
-    })
-}
-
 /// Returns the keys configured for `spec`.
 fn read(wish: &KeyWish, spec: &ActionSpec, text: &str) -> Result<Chord, Problem> {
     let Some(chord) = Chord::parse(text) else {
@@ -264,8 +323,7 @@ fn read(wish: &KeyWish, spec: &ActionSpec, text: &str) -> Result<Chord, Problem>
             .problem(format!("invalid key '{}'", SanitizedText::new(text)))
             .hint(WRITTEN));
     };
-    let types = |key: Key| dialogs::edit(&mut Input::default(), key);
-    if spec.scope.takes_text() && (chord.prefix.is_some() || types(chord.key)) {
+    if spec.scope.takes_text() && types(chord) {
         let name = spec.id.name();
         return Err(wish
             .place
@@ -278,47 +336,4 @@ fn read(wish: &KeyWish, spec: &ActionSpec, text: &str) -> Result<Chord, Problem>
             ));
     }
     Ok(chord)
-}
-
-/// Returns true for actions that require a key: quitting, and the ways on and out of every dialog
-/// and screen.
-pub const fn needed(id: ActionId) -> bool {
-    use ActionId as Id;
-    matches!(
-        id,
-        Id::Interrupt
-            | Id::FilterAccept
-            | Id::FilterDrop
-            | Id::FindAccept
-            | Id::FindDrop
-            | Id::PaletteRun
-            | Id::PaletteClose
-            | Id::HelpRun
-            | Id::HelpClose
-            | Id::TextClose
-            | Id::PromptAccept
-            | Id::PromptClose
-            | Id::SignInAccept
-            | Id::SignInClose
-            | Id::UploadAccept
-            | Id::UploadClose
-            | Id::TagsClose
-            | Id::ReleaseAccept
-            | Id::ReleaseClose
-            | Id::PromoteAccept
-            | Id::PromoteClose
-            | Id::WorkflowsOpen
-            | Id::WorkflowsClose
-            | Id::FormAccept
-            | Id::FormClose
-            | Id::ChooseAccept
-            | Id::ChooseClose
-            | Id::ImageClose
-            | Id::StopYes
-            | Id::StopNo
-            | Id::LeaveYes
-            | Id::LeaveNo
-            | Id::ReviewBack
-            | Id::RunBack
-    )
 }

@@ -1,15 +1,14 @@
 //! Renders the key page: every action with its default keys, as Markdown.
 
-use super::{ActionSpec, Chord, Scope, all};
+use super::{ActionSpec, Chord, Part};
 use crate::plan::Risk;
 
-/// Returns the page, scope by scope, the widest first.
-pub fn page() -> String {
-    let mut scopes = vec![Scope::Always, Scope::Everywhere, Scope::Panes, Scope::Review];
-    scopes.extend(Scope::narrowest());
+/// Returns the page of `parts`, scope by scope.
+pub fn page(parts: &[&Part]) -> String {
     let mut out = String::new();
-    for scope in scopes {
-        let mut specs = all().filter(|spec| spec.scope == scope).peekable();
+    for scope in parts.iter().flat_map(|part| part.scopes) {
+        let all = parts.iter().flat_map(|part| part.actions);
+        let mut specs = all.filter(|spec| spec.scope == *scope).peekable();
         if specs.peek().is_none() {
             continue;
         }
@@ -43,7 +42,7 @@ fn row(spec: &ActionSpec) -> String {
         "| {} | {} | {} | {}{writes} | {} |\n",
         keys.join(" "),
         spec.title,
-        code(&spec.id.name()),
+        code(spec.id.name()),
         spec.help,
         spec.twin.map(code).unwrap_or_default(),
     )

@@ -4,14 +4,16 @@
 
 use super::{ActionSpec, Scope};
 use crate::console::model::Screen;
-use crate::console::msg::ReviewMsg;
-use crate::console::panes::{PaneId, credentials};
-use crate::console::{Model, Msg, promote};
+use crate::console::panes::credentials;
+use crate::console::{Model, promote};
+use crate::plan::Risk;
 
 /// Returns the equivalent command of `spec` for the current state.
 pub fn twin(model: &Model, spec: &ActionSpec) -> Option<String> {
     let command = spec.twin?;
-    if let (Screen::Review(review), Msg::Review(ReviewMsg::Confirm)) = (&model.screen, &spec.message) {
+    if let Screen::Review(review) = &model.screen
+        && spec.risk != Risk::Read
+    {
         return Some(review.intent.command());
     }
     let words = command
@@ -23,15 +25,15 @@ pub fn twin(model: &Model, spec: &ActionSpec) -> Option<String> {
 /// Returns the current value of `word` in the command of `spec`.
 fn value(model: &Model, spec: &ActionSpec, word: &str) -> Option<String> {
     match (&model.screen, word) {
-        (Screen::Panes, "RELEASE") if spec.scope == Scope::Pane(PaneId::Channels) => {
+        (Screen::Panes, "RELEASE") if spec.scope == Scope::CHANNELS => {
             let (release, track) = promote::source(model).ok()?;
             Some(release.map_or_else(|| format!("--track {track}"), |name| name.to_string()))
         }
         (Screen::Panes, "RELEASE") => model.panes.releases.selected().map(|row| row.name.to_string()),
-        (Screen::Panes, "CHARM") => match spec.scope {
-            Scope::Pane(PaneId::Channels) => model.panes.channels.selected().map(|row| row.charm.to_string()),
-            _ => model.panes.charms.selected().map(|row| row.charm.to_string()),
-        },
+        (Screen::Panes, "CHARM") if spec.scope == Scope::CHANNELS => {
+            model.panes.channels.selected().map(|row| row.charm.to_string())
+        }
+        (Screen::Panes, "CHARM") => model.panes.charms.selected().map(|row| row.charm.to_string()),
         (Screen::Panes, "RESOURCE") => {
             let row = model.panes.charms.selected()?;
             row.resource().map(|(name, _)| name.to_string())

@@ -9,8 +9,8 @@ mod run;
 pub use known::{Known, holds_images};
 pub use run::run;
 
-use super::Model;
-use super::actions::{self, ActionSpec};
+use super::actions::ActionSpec;
+use super::{Model, registry};
 
 /// A parameter of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ pub fn typed(line: &str) -> Vec<Typed> {
     let line = line.trim_start();
     let takes = |spec: &&'static ActionSpec| !spec.takes.is_empty();
     let mut found = Vec::new();
-    for spec in actions::all().filter(takes) {
+    for spec in registry::all().filter(takes) {
         // The start of a title of several words is not a name followed by arguments.
         let begun = line.trim_end();
         let title = spec.title.get(..begun.len());

@@ -19,7 +19,7 @@ use crate::plan::{
 /// Runs the action of `typed` with `words`; an invalid argument is reported in the last line.
 pub fn run(model: &mut Model, typed: &Typed, words: &[String]) -> Vec<Effect> {
     if let Availability::Disabled(reason) = online(model)
-        && typed.spec.id != ActionId::DiffReleases
+        && typed.spec.id != ActionId::DIFF_RELEASES
     {
         model.refuse(reason);
         return Vec::new();
@@ -37,16 +37,16 @@ pub fn run(model: &mut Model, typed: &Typed, words: &[String]) -> Vec<Effect> {
 fn performed(model: &mut Model, id: ActionId, words: &[String]) -> Result<Vec<Effect>, Problem> {
     let word = |at: usize| words.get(at).map(String::as_str).unwrap_or_default();
     let intent = match id {
-        ActionId::DiffReleases => {
+        ActionId::DIFF_RELEASES => {
             let (from, to): (ReleaseName, ReleaseName) = (word(0).parse()?, word(1).parse()?);
             releases::show_diff(model, &from, &to);
             return Ok(Vec::new());
         }
-        ActionId::ReleaseImage => {
+        ActionId::RELEASE_IMAGE => {
             let wanted = Wanted::From(ImageSource::parse(word(0))?);
             return Ok(image::open(model, Look { wanted, to: None }));
         }
-        ActionId::Resume => {
+        ActionId::RESUME => {
             let run = RunId(word(0).to_owned());
             if model.record(&run).is_none() {
                 return Err(Problem::new(
@@ -64,31 +64,31 @@ fn performed(model: &mut Model, id: ActionId, words: &[String]) -> Result<Vec<Ef
 
 fn intent<'w>(model: &Model, id: ActionId, word: &impl Fn(usize) -> &'w str) -> Result<Intent, Problem> {
     Ok(match id {
-        ActionId::Publish => Intent::Publish(PublishIntent::of(word(0).parse()?)),
-        ActionId::HoldRelease => {
+        ActionId::PUBLISH => Intent::Publish(PublishIntent::of(word(0).parse()?)),
+        ActionId::HOLD_RELEASE => {
             let release: ReleaseName = word(0).parse()?;
             let holds = model.snapshot.holds.value.as_ref();
             let held = holds.is_some_and(|holds| holds.contains(&release));
             Intent::Hold(HoldIntent { release, hold: !held })
         }
-        ActionId::PromoteRelease => Intent::Promote(PromoteIntent {
+        ActionId::PROMOTE_RELEASE => Intent::Promote(PromoteIntent {
             release: word(0).parse()?,
             to: word(1).parse()?,
             with: std::collections::BTreeMap::new(),
         }),
-        ActionId::CloseChannel => Intent::Close(CloseIntent {
+        ActionId::CLOSE_CHANNEL => Intent::Close(CloseIntent {
             charm: word(0).parse()?,
             channel: word(1).parse()?,
         }),
-        ActionId::RollBackChannel => Intent::Rollback(RollbackIntent::new(RolledBack::Charm {
+        ActionId::ROLL_BACK_CHANNEL => Intent::Rollback(RollbackIntent::new(RolledBack::Charm {
             charm: word(0).parse()?,
             channels: vec![word(1).parse()?],
             to: None,
         })),
-        ActionId::RollBackRun => {
+        ActionId::ROLL_BACK_RUN => {
             Intent::Rollback(RollbackIntent::new(RolledBack::Run(RunId(word(0).to_owned()))))
         }
-        ActionId::ReleaseRevision => {
+        ActionId::RELEASE_REVISION => {
             let number = word(1).trim_start_matches('r');
             let number: u64 = number
                 .parse()
@@ -100,7 +100,7 @@ fn intent<'w>(model: &Model, id: ActionId, word: &impl Fn(usize) -> &'w str) -> 
                 resources: std::collections::BTreeMap::new(),
             })
         }
-        ActionId::Upload => {
+        ActionId::UPLOAD => {
             let charm: CharmName = word(0).parse()?;
             let resource: ResourceName = word(1).parse()?;
             let images = charms::holds_images(model.workspace(), &model.snapshot, &charm, &resource);
@@ -118,7 +118,7 @@ fn intent<'w>(model: &Model, id: ActionId, word: &impl Fn(usize) -> &'w str) -> 
                 content,
             })
         }
-        ActionId::Revoke => Intent::Revoke(RevokeIntent {
+        ActionId::REVOKE => Intent::Revoke(RevokeIntent {
             sessions: [SessionId::new(word(0))].into(),
         }),
         _ => {

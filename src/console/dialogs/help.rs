@@ -1,12 +1,16 @@
 //! The help dialog: the actions available here, grouped, and the signs of the screen; searched by
 //! key or word.
 
+use ratatui::Frame;
 use tui_input::Input;
 
+use super::search_view;
 use super::signs::{SIGNS, Sign};
 use crate::console::Model;
-use crate::console::actions::{ActionSpec, Availability, Scope, in_scopes};
+use crate::console::actions::{ActionId, ActionSpec, Availability, Key, Scope};
+use crate::console::components::{Dialog, List, form};
 use crate::console::listing::window;
+use crate::console::view::Drawn;
 
 /// The state of the help dialog.
 #[derive(Clone, Debug)]
@@ -15,10 +19,8 @@ pub struct Help {
     pub filter: Input,
     /// The scopes that were active below the dialog.
     pub scopes: Vec<Scope>,
-    /// The selected entry.
-    pub at: usize,
-    /// First line shown.
-    pub offset: usize,
+    /// The selected entry, and the first line shown.
+    pub list: List,
 }
 
 /// A line of the list.
@@ -47,44 +49,73 @@ impl Help {
         Self {
             filter: Input::default(),
             scopes,
-            at: 0,
-            offset: 0,
+            list: List::default(),
         }
-    }
-
-    /// Moves the selection.
-    pub fn move_by(&mut self, steps: isize, entries: usize) {
-        self.at = self
-            .at
-            .saturating_add_signed(steps)
-            .min(entries.saturating_sub(1));
     }
 
     /// Clamps the selection to `lines` and scrolls to it; the heading above the first entry of a
     /// group is shown with it.
-    pub fn settle(&mut self, lines: &[HelpLine], height: usize) {
+    fn scroll_to(&mut self, lines: &[HelpLine], height: usize) {
         let entries = count(lines);
-        self.at = self.at.min(entries.saturating_sub(1));
-        let selected = |line: &HelpLine| line.entry() == Some(self.at);
+        self.list.at = self.list.at.min(entries.saturating_sub(1));
+        let selected = |line: &HelpLine| line.entry() == Some(self.list.at);
         let at = lines.iter().position(selected).unwrap_or(0);
         let headed = at.checked_sub(1).and_then(|above| lines.get(above));
         let top = match headed {
             Some(HelpLine::Heading(_)) if height > 1 => at - 1,
             _ => at,
         };
-        self.offset = window(self.offset, at, height, lines.len()).min(top);
+        self.list.offset = window(self.list.offset, at, height, lines.len()).min(top);
+    }
+}
+
+impl Dialog for Help {
+    fn scope(&self) -> Scope {
+        Scope::HELP
+    }
+
+    fn boxed(&self) -> Box<dyn Dialog> {
+        Box::new(self.clone())
+    }
+
+    fn draw(&self, model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
+        search_view::draw_help(model, self, frame, drawn);
+    }
+
+    fn fit(&mut self, model: &Model) {
+        let lines = lines(model, self);
+        self.scroll_to(&lines, usize::from(search_view::height(model)));
+    }
+
+    fn move_by(&mut self, model: &Model, steps: isize) {
+        let entries = count(&lines(model, self));
+        self.list.step_in(steps, entries);
+    }
+
+    fn pick(&mut self, _: &Model, line: usize) {
+        self.list.at = line;
+    }
+
+    fn typed(&mut self, _: &Model, key: Key) {
+        if form::edit(&mut self.filter, key) {
+            self.list.at = 0;
+        }
+    }
+
+    fn double_click(&self) -> Option<ActionId> {
+        Some(ActionId::HELP_RUN)
     }
 }
 
 /// Returns the number of entries in `lines`.
-pub fn count(lines: &[HelpLine]) -> usize {
+fn count(lines: &[HelpLine]) -> usize {
     lines.iter().filter(|line| line.entry().is_some()).count()
 }
 
 /// Returns the selected action.
 pub fn chosen(model: &Model, help: &Help) -> Option<&'static ActionSpec> {
     lines(model, help).into_iter().find_map(|line| match line {
-        HelpLine::Action(at, spec) if at == help.at => Some(spec),
+        HelpLine::Action(at, spec) if at == help.list.at => Some(spec),
         _ => None,
     })
 }
@@ -93,7 +124,10 @@ pub fn chosen(model: &Model, help: &Help) -> Option<&'static ActionSpec> {
 /// by scope, and the signs.
 pub fn lines(model: &Model, help: &Help) -> Vec<HelpLine> {
     let wanted = help.filter.value().trim();
-    let specs: Vec<&'static ActionSpec> = in_scopes(&help.scopes)
+    let specs: Vec<&'static ActionSpec> = model
+        .setting
+        .keymap
+        .in_scopes(&help.scopes)
         .filter(|spec| (spec.availability)(model) != Availability::Hidden)
         .collect();
     let mut groups: Vec<(String, Vec<&'static ActionSpec>)> = Vec::new();
@@ -106,7 +140,7 @@ pub fn lines(model: &Model, help: &Help) -> Vec<HelpLine> {
         groups.push((format!("The key {wanted}"), by_key));
     }
     for spec in rest {
-        let title = spec.scope.title();
+        let title = spec.scope.title().to_owned();
         match groups.last_mut() {
             Some((last, specs)) if *last == title => specs.push(spec),
             _ => groups.push((title, vec![spec])),

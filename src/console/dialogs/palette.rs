@@ -2,12 +2,15 @@
 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
+use ratatui::Frame;
 use tui_input::Input;
 
+use super::search_view;
 use crate::console::Model;
-use crate::console::actions::{self, ActionId, ActionSpec, Availability};
+use crate::console::actions::{self, ActionId, ActionSpec, Availability, Key, Scope};
 use crate::console::command::{self, Offer};
-use crate::console::listing::window;
+use crate::console::components::{Dialog, List, form};
+use crate::console::view::Drawn;
 
 /// The state of the palette.
 #[derive(Clone, Debug, Default)]
@@ -15,9 +18,7 @@ pub struct Palette {
     /// The search text.
     pub input: Input,
     /// The selected entry.
-    pub at: usize,
-    /// The first entry shown.
-    pub offset: usize,
+    pub list: List,
 }
 
 impl Palette {
@@ -28,19 +29,48 @@ impl Palette {
             ..Self::default()
         }
     }
+}
 
-    /// Moves the selection.
-    pub fn move_by(&mut self, steps: isize, entries: usize) {
-        self.at = self
-            .at
-            .saturating_add_signed(steps)
-            .min(entries.saturating_sub(1));
+impl Dialog for Palette {
+    fn scope(&self) -> Scope {
+        Scope::PALETTE
     }
 
-    /// Clamps selection and scroll position.
-    pub fn settle(&mut self, entries: usize, height: usize) {
-        self.at = self.at.min(entries.saturating_sub(1));
-        self.offset = window(self.offset, self.at, height, entries);
+    fn boxed(&self) -> Box<dyn Dialog> {
+        Box::new(self.clone())
+    }
+
+    fn draw(&self, model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
+        search_view::draw_palette(model, self, frame, drawn);
+    }
+
+    fn fit(&mut self, model: &Model) {
+        let count = listed(model, self).len();
+        self.list.fit(usize::from(search_view::height(model)), count);
+    }
+
+    fn move_by(&mut self, model: &Model, steps: isize) {
+        self.list.step_in(steps, listed(model, self).len());
+    }
+
+    fn pick(&mut self, _: &Model, line: usize) {
+        self.list.at = line;
+    }
+
+    fn typed(&mut self, _: &Model, key: Key) {
+        if form::edit(&mut self.input, key) {
+            self.list.at = 0;
+        }
+    }
+
+    fn typed_path(&self, model: &Model) -> Option<(String, Option<bool>)> {
+        command::typed(self.input.value())
+            .into_iter()
+            .find(|typed| typed.param() == Some(command::Param::Content))
+            .map(|typed| {
+                let images = command::holds_images(model, &typed);
+                (typed.current, images)
+            })
     }
 }
 
@@ -73,7 +103,7 @@ pub fn listed(model: &Model, palette: &Palette) -> Vec<PaletteEntry> {
 /// first; without a search text the available ones first.
 pub fn entries(model: &Model, palette: &Palette) -> Vec<&'static ActionSpec> {
     let mut specs = actions::reachable(model);
-    specs.retain(|spec| spec.id != ActionId::Palette);
+    specs.retain(|spec| spec.id != ActionId::PALETTE);
     let wanted = palette.input.value().trim();
     if wanted.is_empty() {
         specs.sort_by_key(|spec| spec.standing(model) != Availability::Enabled);

@@ -6,9 +6,9 @@ use ratatui::layout::Rect;
 
 use super::help::{self, Help, HelpLine};
 use super::palette::{self, Palette, PaletteEntry};
-use super::{TEXT_COLUMNS, search_height};
 use crate::console::actions::{self, ActionSpec, Availability};
 use crate::console::command::{self, Typed};
+use crate::console::components::text::TEXT_COLUMNS;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::view::{self, Drawn};
@@ -24,6 +24,13 @@ const SIGN: usize = 13;
 /// Largest width of keys, in columns.
 const KEYS: usize = 22;
 
+/// Returns the lines of the list in the palette or help: without the field above and the three
+/// lines below.
+pub fn height(model: &Model) -> u16 {
+    let rect = layout::dialog(model, TEXT_COLUMNS, model.lines);
+    rect.height.saturating_sub(6)
+}
+
 /// Draws the palette.
 pub fn draw_palette(model: &Model, dialog: &Palette, frame: &mut Frame, drawn: &mut Drawn) {
     let listed = palette::listed(model, dialog);
@@ -34,12 +41,12 @@ pub fn draw_palette(model: &Model, dialog: &Palette, frame: &mut Frame, drawn: &
         PaletteEntry::Command(_) => None,
     });
     let keys = key_columns(model, specs);
-    let height = usize::from(search_height(model));
-    let entries = listed.iter().enumerate().skip(dialog.offset).take(height);
+    let height = usize::from(height(model));
+    let entries = listed.iter().enumerate().skip(dialog.list.offset).take(height);
     for ((at, listed), y) in entries.zip(inner.y + 1..) {
         let rect = Rect::new(inner.x, y, inner.width, 1);
         let mut cells = Cells::new(usize::from(rect.width));
-        cells.push(mark(model, at == dialog.at));
+        cells.push(mark(model, at == dialog.list.at));
         match listed {
             PaletteEntry::Action(spec) => {
                 cells.put(spec.title, TITLE, tone(model, spec));
@@ -56,9 +63,9 @@ pub fn draw_palette(model: &Model, dialog: &Palette, frame: &mut Frame, drawn: &
                 cells.push(Piece::new(format!("  {}", offer.about), Tone::Dim));
             }
         }
-        entry(model, cells, rect, at, at == dialog.at, frame, drawn);
+        entry(model, cells, rect, at, at == dialog.list.at, frame, drawn);
     }
-    match listed.get(dialog.at) {
+    match listed.get(dialog.list.at) {
         Some(PaletteEntry::Action(spec)) => below(model, Some(spec), inner, frame),
         Some(PaletteEntry::Command(offer)) => synopsis(model, &offer.typed, inner, frame),
         None => match command::typed(dialog.input.value()).first() {
@@ -94,8 +101,13 @@ pub fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Dr
         HelpLine::Heading(_) | HelpLine::Sign(..) => None,
     });
     let keys = key_columns(model, specs);
-    let height = usize::from(search_height(model));
-    for (line, y) in lines.iter().skip(dialog.offset).take(height).zip(inner.y + 1..) {
+    let height = usize::from(height(model));
+    for (line, y) in lines
+        .iter()
+        .skip(dialog.list.offset)
+        .take(height)
+        .zip(inner.y + 1..)
+    {
         let rect = Rect::new(inner.x, y, inner.width, 1);
         let (at, spec) = match line {
             HelpLine::Heading(title) => {
@@ -106,15 +118,15 @@ pub fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Dr
             HelpLine::Action(at, spec) => (*at, *spec),
             HelpLine::Sign(at, sign) => {
                 let mut cells = Cells::new(usize::from(rect.width));
-                cells.push(mark(model, *at == dialog.at));
+                cells.push(mark(model, *at == dialog.list.at));
                 cells.put(&sign.text(&model.setting.look), SIGN, Tone::Accent);
                 cells.push(Piece::new(sign.meaning, Tone::Plain));
-                entry(model, cells, rect, *at, *at == dialog.at, frame, drawn);
+                entry(model, cells, rect, *at, *at == dialog.list.at, frame, drawn);
                 continue;
             }
         };
         let mut cells = Cells::new(usize::from(rect.width));
-        cells.push(mark(model, at == dialog.at));
+        cells.push(mark(model, at == dialog.list.at));
         cells.put(&model.setting.keymap.shown(spec.id), keys + 1, Tone::Accent);
         cells.put(spec.title, TITLE, tone(model, spec));
         if let Availability::Disabled(reason) = spec.standing(model) {
@@ -125,7 +137,7 @@ pub fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Dr
             }
             cells.push(Piece::new(spec.twin.unwrap_or_default(), Tone::Dim));
         }
-        entry(model, cells, rect, at, at == dialog.at, frame, drawn);
+        entry(model, cells, rect, at, at == dialog.list.at, frame, drawn);
     }
     // A sign cannot be run; only its meaning is shown.
     if help::chosen(model, dialog).is_some() || lines.is_empty() {

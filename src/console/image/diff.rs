@@ -1,6 +1,6 @@
 //! Formats the differences between two images.
 
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::view::look::Tone;
 use crate::console::words;
 use crate::domain::detail::{self, Change, Layer, PlatformDiff};

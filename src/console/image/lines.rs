@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::share::{Share, distinct};
 use super::{Fetched, Look, There, Wanted};
 use crate::console::actions::ActionId;
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::view::look::{Glyph, Look as Appearance, Tone};
 use crate::console::{Model, words};
 use crate::domain::charm::ImageBehind;
@@ -33,7 +33,7 @@ pub(super) fn lines(model: &Model, look: &Look) -> Vec<Line> {
             model
                 .setting
                 .keymap
-                .hint(ActionId::ImageAgain, "read the image again"),
+                .hint(ActionId::IMAGE_AGAIN, "read the image again"),
             Tone::Accent,
         ));
     }

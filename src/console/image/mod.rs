@@ -3,21 +3,21 @@
 //!
 //! What was fetched is kept as long as the console runs.
 
+pub mod actions;
 mod diff;
 mod lines;
 pub mod share;
 mod update;
 
 pub use update::{
-    again, ask_behind, ask_unfolded, behind, broken, close, diff, looked, mark, open, open_planned,
-    open_selected, selected, with_known,
+    ask_behind, ask_unfolded, behind, broken, looked, open, open_planned, open_selected, selected, with_known,
 };
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::dialogs::{Modal, Text};
+use super::components::{Dialog, Text};
 use super::effect::RequestId;
 use crate::domain::{CharmName, Digest, ImageDetail, ImageSource, Problem, ResourceName, ResourceRevision};
 
@@ -115,5 +115,5 @@ pub struct Image {
     /// True if the differences from the marked image are shown.
     pub diff: bool,
     /// The dialog below it.
-    pub under: Option<Box<Modal>>,
+    pub under: Option<Box<dyn Dialog>>,
 }

@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ratatui::Frame;
+
 use super::{Fetched, Image, Look, Seen, There, Wanted, lines};
 use crate::console::Model;
-use crate::console::dialogs::{Choice, Choose, Modal, Text};
+use crate::console::actions::Scope;
+use crate::console::components::{Dialog, Text, text};
+use crate::console::dialogs::{Choice, Choose};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::panes::{self, PaneId, charms};
+use crate::console::view::Drawn;
 use crate::console::view::look::Glyph;
 use crate::domain::charm::ImageBehind;
 use crate::domain::{CharmName, ContentFacts, Observed, Problem, Risk, Snapshot};
@@ -102,6 +107,40 @@ fn of_release(model: &Model) -> Vec<(String, Look)> {
     found
 }
 
+impl Dialog for Image {
+    fn scope(&self) -> Scope {
+        Scope::IMAGE
+    }
+
+    fn boxed(&self) -> Box<dyn Dialog> {
+        Box::new(self.clone())
+    }
+
+    fn draw(&self, model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
+        text::draw(model, &self.text, frame, drawn);
+    }
+
+    fn fit(&mut self, model: &Model) {
+        self.text.fit(model);
+    }
+
+    fn move_by(&mut self, _: &Model, steps: isize) {
+        self.text.scroll(steps);
+    }
+
+    fn text(&self) -> Option<&Text> {
+        Some(&self.text)
+    }
+
+    fn text_mut(&mut self) -> Option<&mut Text> {
+        Some(&mut self.text)
+    }
+
+    fn close(self: Box<Self>, model: &mut Model) {
+        model.modal = self.under;
+    }
+}
+
 /// Shows the image of the selected row; asks which one if there are several.
 pub fn open_selected(model: &mut Model) -> Vec<Effect> {
     let mut found = selected(model);
@@ -110,7 +149,7 @@ pub fn open_selected(model: &mut Model) -> Vec<Effect> {
             .into_iter()
             .map(|(text, look)| (text, Choice::Look(look)))
             .collect();
-        model.modal = Some(Modal::Choose(Choose::new("Choose an image", "Inspect:", entries)));
+        model.open(Choose::new("Choose an image", "Inspect:", entries));
         return Vec::new();
     }
     found.pop().map_or_else(Vec::new, |(_, look)| open(model, look))
@@ -147,24 +186,21 @@ pub fn open_planned(model: &mut Model) -> Vec<Effect> {
 pub fn open(model: &mut Model, look: Look) -> Vec<Effect> {
     let known = model.images.fetched.get(&look);
     let wanted = known.is_none_or(|known| known.seen.is_none() && known.in_flight.is_none());
-    let under = model
-        .modal
-        .take()
-        .filter(|modal| matches!(modal, Modal::Upload(_)));
-    model.modal = Some(Modal::Image(Box::new(Image {
+    let under = model.modal.take().filter(|dialog| dialog.stays_below());
+    model.open(Image {
         look,
         text: Text::new("", Vec::new()),
         diff: false,
-        under: under.map(Box::new),
-    })));
+        under,
+    });
     let effects = if wanted { again(model) } else { Vec::new() };
     rewrite(model);
     effects
 }
 
 /// Reads the shown image again.
-pub fn again(model: &mut Model) -> Vec<Effect> {
-    let Some(Modal::Image(dialog)) = &model.modal else {
+pub(super) fn again(model: &mut Model) -> Vec<Effect> {
+    let Some(dialog) = model.dialog::<Image>() else {
         return Vec::new();
     };
     let look = dialog.look.clone();
@@ -210,7 +246,7 @@ pub fn looked(model: &mut Model, id: RequestId, result: Result<Seen, Problem>) {
 
 /// Rebuilds the shown lines.
 fn rewrite(model: &mut Model) {
-    let Some(Modal::Image(dialog)) = &model.modal else {
+    let Some(dialog) = model.dialog::<Image>() else {
         return;
     };
     let seen = model
@@ -229,14 +265,14 @@ fn rewrite(model: &mut Model) {
     };
     text.copy = seen.map(|seen| seen.detail.digest.to_string());
     text.offset = dialog.text.offset;
-    if let Some(Modal::Image(dialog)) = &mut model.modal {
+    if let Some(dialog) = model.dialog_mut::<Image>() {
         dialog.text = text;
     }
 }
 
 /// Keeps the shown image for comparison.
-pub fn mark(model: &mut Model) {
-    let Some(Modal::Image(dialog)) = &model.modal else {
+pub(super) fn mark(model: &mut Model) {
+    let Some(dialog) = model.dialog::<Image>() else {
         return;
     };
     let fetched = model.images.fetched.get(&dialog.look);
@@ -249,19 +285,12 @@ pub fn mark(model: &mut Model) {
 }
 
 /// Shows the differences from the marked image, or the image itself again.
-pub fn diff(model: &mut Model) {
-    if let Some(Modal::Image(dialog)) = &mut model.modal {
+pub(super) fn diff(model: &mut Model) {
+    if let Some(dialog) = model.dialog_mut::<Image>() {
         dialog.diff = !dialog.diff;
         dialog.text.offset = 0;
     }
     rewrite(model);
-}
-
-/// Returns to the dialog or screen below.
-pub fn close(model: &mut Model) {
-    if let Some(Modal::Image(dialog)) = model.modal.take() {
-        model.modal = dialog.under.map(|under| *under);
-    }
 }
 
 /// Requests the images of those revisions of a charm that were not read yet.

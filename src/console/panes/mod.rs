@@ -2,6 +2,7 @@
 //!
 //! Shared here: moving, filtering, selecting, copying, opening. Must not know how a pane is drawn.
 
+pub mod actions;
 pub mod activity;
 pub mod channels;
 pub mod charms;
@@ -13,6 +14,7 @@ pub mod standing;
 use std::collections::BTreeSet;
 
 use super::Model;
+use super::actions::{ActionId, Scope};
 use super::listing::{Keyed, Listing};
 use super::sorting::Sorting;
 use super::split::PaneNeed;
@@ -76,6 +78,33 @@ impl PaneId {
             Self::Credentials => "select a row of Credentials first",
             Self::Activity => "select a row of Activity first",
         }
+    }
+
+    /// Returns the scope of its actions.
+    pub const fn scope(self) -> Scope {
+        match self {
+            Self::Releases => Scope::RELEASES,
+            Self::Channels => Scope::CHANNELS,
+            Self::Charms => Scope::CHARMS,
+            Self::Credentials => Scope::CREDENTIALS,
+            Self::Activity => Scope::ACTIVITY,
+        }
+    }
+
+    /// Returns the action that leads to it.
+    pub const fn action(self) -> ActionId {
+        match self {
+            Self::Releases => ActionId::RELEASES,
+            Self::Channels => ActionId::CHANNELS,
+            Self::Charms => ActionId::CHARMS,
+            Self::Credentials => ActionId::CREDENTIALS,
+            Self::Activity => ActionId::ACTIVITY,
+        }
+    }
+
+    /// Returns the pane whose actions are in `scope`.
+    pub fn of_scope(scope: Scope) -> Option<Self> {
+        Self::ALL.into_iter().find(|pane| pane.scope() == scope)
     }
 
     /// Returns its number, from 1.

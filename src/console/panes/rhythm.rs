@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::releases;
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::spark::spark;
 use crate::console::{Model, words};

@@ -133,10 +133,10 @@ pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, To
     } = sources(model, pane);
     let (what, problem) = problem?;
     let (remedy, tone) = remedy(model, problem);
-    let more = brief(model, ActionId::Open, "details");
+    let more = brief(model, ActionId::OPEN, "details");
     let long = format!(" - {remedy}, {more}");
     let short = format!(" - {more}");
-    let shortest = format!("; {}", model.setting.keymap.first(ActionId::Open));
+    let shortest = format!("; {}", model.setting.keymap.first(ActionId::OPEN));
     // The cause is more useful than what was requested.
     let cause = problem.causes.first().unwrap_or(&problem.summary);
     let (happened, why) = if no_network {
@@ -182,9 +182,9 @@ fn hint(model: &Model, id: ActionId, does: &str) -> String {
 fn remedy(model: &Model, problem: &Problem) -> (String, Tone) {
     match problem.kind {
         _ if model.setting.offline => ("offline".to_owned(), Tone::Warn),
-        _ if problem.credential_expired => (brief(model, ActionId::SignIn, "sign in"), Tone::Bad),
-        ProblemKind::Credentials => (brief(model, ActionId::Credentials, "credentials"), Tone::Bad),
-        _ => (brief(model, ActionId::Refresh, "refresh"), Tone::Warn),
+        _ if problem.credential_expired => (brief(model, ActionId::SIGN_IN, "sign in"), Tone::Bad),
+        ProblemKind::Credentials => (brief(model, ActionId::CREDENTIALS, "credentials"), Tone::Bad),
+        _ => (brief(model, ActionId::REFRESH, "refresh"), Tone::Warn),
     }
 }
 
@@ -276,7 +276,7 @@ pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
     if !filter.trim().is_empty() && all > 0 {
         return vec![
             (unmatched(model, pane, filter, all), Tone::Plain),
-            (hint(model, ActionId::Unfilter, "clear the filter"), Tone::Dim),
+            (hint(model, ActionId::UNFILTER, "clear the filter"), Tone::Dim),
         ];
     }
     let sources = sources(model, pane);
@@ -306,7 +306,7 @@ pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
         let remedy = if model.setting.offline {
             "offline: nothing is cached; start without --offline".to_owned()
         } else {
-            format!("not loaded; {}", hint(model, ActionId::Refresh, "refresh"))
+            format!("not loaded; {}", hint(model, ActionId::REFRESH, "refresh"))
         };
         return vec![(remedy, Tone::Dim)];
     }
@@ -368,15 +368,15 @@ fn none(model: &Model, pane: PaneId) -> String {
         ),
         (PaneId::Channels, _) => format!(
             "no channel of these charms is open; {}",
-            hint(model, ActionId::ReleaseRevision, "release a revision in Charms")
+            hint(model, ActionId::RELEASE_REVISION, "release a revision in Charms")
         ),
         (PaneId::Credentials, _) => format!(
             "no credentials found; {}",
-            hint(model, ActionId::SignIn, "sign in to Charmhub")
+            hint(model, ActionId::SIGN_IN, "sign in to Charmhub")
         ),
         (PaneId::Activity, _) => format!(
             "no runs yet; {}",
-            hint(model, ActionId::Publish, "publish the selected release")
+            hint(model, ActionId::PUBLISH, "publish the selected release")
         ),
         _ => format!("no {}", things(model, pane)),
     }

@@ -3,14 +3,16 @@
 //!
 //! No charm is included unless it is selected.
 
+pub mod actions;
 mod update;
 pub mod view;
 
-pub use update::{accept, close, open, pick, settle, source, step, tick};
+pub use update::{open, source};
 
 use std::collections::BTreeSet;
 
 use super::Model;
+use super::components::List;
 use crate::domain::charm::ChannelRow;
 use crate::domain::{Channel, CharmName, ReleaseName, Risk, Track};
 
@@ -29,9 +31,7 @@ pub struct Promote {
     /// Charms included from `latest/edge`.
     pub with: BTreeSet<CharmName>,
     /// The selected row.
-    pub at: usize,
-    /// The first row shown.
-    pub offset: usize,
+    pub list: List,
 }
 
 /// A row of the promotion dialog.

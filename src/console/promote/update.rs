@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use ratatui::Frame;
+
 use super::{Promote, RISKS, Row, latest_edge, rows, served};
-use crate::console::dialogs::Modal;
+use crate::console::actions::Scope;
+use crate::console::components::{Dialog, List};
 use crate::console::effect::Effect;
-use crate::console::listing::window;
 use crate::console::panes::PaneId;
+use crate::console::view::Drawn;
 use crate::console::{Model, review};
 use crate::domain::{Channel, CharmName, ReleaseName, Risk, Track};
 use crate::plan::evidence::{self, Published};
@@ -92,68 +95,81 @@ pub fn open(model: &mut Model) {
     match source(model) {
         Ok((release, track)) => {
             let [first, ..] = RISKS;
-            model.modal = Some(Modal::Promote(Box::new(Promote {
+            model.open(Promote {
                 release,
                 track,
                 to: first,
                 with: BTreeSet::new(),
-                at: 0,
-                offset: 0,
-            })));
+                list: List::default(),
+            });
         }
         Err(reason) => model.refuse(reason),
     }
 }
 
-fn go_to(model: &mut Model, at: impl FnOnce(usize) -> usize) {
-    let Some(Modal::Promote(dialog)) = &model.modal else {
-        return;
-    };
-    let all = rows(model, dialog);
-    let at = at(dialog.at).min(all.len().saturating_sub(1));
-    let risk = match all.get(at) {
-        Some(Row::Risk(risk)) => Some(*risk),
-        _ => None,
-    };
-    if let Some(Modal::Promote(dialog)) = &mut model.modal {
-        dialog.at = at;
+impl Promote {
+    fn go_to(&mut self, model: &Model, at: usize) {
+        let all = rows(model, self);
+        self.list.at = at.min(all.len().saturating_sub(1));
         // Enter uses only the risk under the cursor.
-        dialog.to = risk.unwrap_or(dialog.to);
+        if let Some(Row::Risk(risk)) = all.get(self.list.at) {
+            self.to = *risk;
+        }
+    }
+
+    /// Includes the selected charm, or leaves it out.
+    fn tick(&mut self, model: &Model) {
+        if let Some(Row::Charm(charm)) = rows(model, self).into_iter().nth(self.list.at)
+            && !self.with.remove(&charm)
+        {
+            self.with.insert(charm);
+        }
     }
 }
 
-/// Moves by rows.
-pub fn step(model: &mut Model, steps: isize) {
-    go_to(model, |at| at.saturating_add_signed(steps));
-}
-
-/// Moves to row `at`; if a charm is already selected there, includes it or leaves it out.
-pub fn pick(model: &mut Model, at: usize) {
-    let again = matches!(&model.modal, Some(Modal::Promote(dialog)) if dialog.at == at);
-    if again {
-        return tick(model);
+impl Dialog for Promote {
+    fn scope(&self) -> Scope {
+        Scope::PROMOTE
     }
-    go_to(model, |_| at);
+
+    fn boxed(&self) -> Box<dyn Dialog> {
+        Box::new(self.clone())
+    }
+
+    fn draw(&self, model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
+        super::view::draw(model, self, frame, drawn);
+    }
+
+    fn fit(&mut self, model: &Model) {
+        let count = rows(model, self).len();
+        self.list.fit(super::view::height(model, count), count);
+    }
+
+    fn move_by(&mut self, model: &Model, steps: isize) {
+        self.go_to(model, self.list.at.saturating_add_signed(steps));
+    }
+
+    /// Moves to row `line`; if a charm is already selected there, includes it or leaves it out.
+    fn pick(&mut self, model: &Model, line: usize) {
+        if self.list.at == line {
+            self.tick(model);
+        } else {
+            self.go_to(model, line);
+        }
+    }
 }
 
 /// Includes the selected charm, or leaves it out.
-pub fn tick(model: &mut Model) {
-    let Some(Modal::Promote(dialog)) = &model.modal else {
-        return;
-    };
-    let Some(Row::Charm(charm)) = rows(model, dialog).into_iter().nth(dialog.at) else {
-        return;
-    };
-    if let Some(Modal::Promote(dialog)) = &mut model.modal
-        && !dialog.with.remove(&charm)
-    {
-        dialog.with.insert(charm);
+pub(super) fn tick(model: &mut Model) {
+    if let Some(mut dialog) = model.take_dialog::<Promote>() {
+        dialog.tick(model);
+        model.open(dialog);
     }
 }
 
 /// Opens the review of the promotion.
-pub fn accept(model: &mut Model) -> Vec<Effect> {
-    let Some(Modal::Promote(dialog)) = &model.modal else {
+pub(super) fn accept(model: &mut Model) -> Vec<Effect> {
+    let Some(dialog) = model.dialog::<Promote>() else {
         return Vec::new();
     };
     let Promote {
@@ -162,7 +178,7 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
         to,
         with,
         ..
-    } = dialog.as_ref().clone();
+    } = dialog.clone();
     let intent = match release {
         None => Intent::PromoteTrack(PromoteTrackIntent { track, to }),
         Some(release) => {
@@ -171,24 +187,4 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
         }
     };
     review::open(model, intent)
-}
-
-/// Clamps selection and scroll position.
-pub fn settle(model: &mut Model) {
-    let Some(Modal::Promote(dialog)) = &model.modal else {
-        return;
-    };
-    let count = rows(model, dialog).len();
-    let height = super::view::height(model, count);
-    if let Some(Modal::Promote(dialog)) = &mut model.modal {
-        dialog.at = dialog.at.min(count.saturating_sub(1));
-        dialog.offset = window(dialog.offset, dialog.at, height, count);
-    }
-}
-
-/// Closes the dialog.
-pub fn close(model: &mut Model) {
-    if matches!(model.modal, Some(Modal::Promote(_))) {
-        model.modal = None;
-    }
 }

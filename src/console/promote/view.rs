@@ -58,16 +58,16 @@ pub fn draw(model: &Model, dialog: &Promote, frame: &mut Frame, drawn: &mut Draw
         ),
     };
     put(frame, vec![Piece::new(help, Tone::Plain)], false);
-    for (at, row) in all.iter().enumerate().skip(dialog.offset).take(height) {
-        if at == RISKS.len() || (at > RISKS.len() && at == dialog.offset) {
+    for (at, row) in all.iter().enumerate().skip(dialog.list.offset).take(height) {
+        if at == RISKS.len() || (at > RISKS.len() && at == dialog.list.offset) {
             put(frame, Vec::new(), false);
             let text = format!(
                 " Not on {edge} ({}):",
-                model.setting.keymap.brief(ActionId::PromoteTick, "include")
+                model.setting.keymap.brief(ActionId::PROMOTE_TICK, "include")
             );
             put(frame, vec![Piece::new(text, Tone::Plain)], false);
         }
-        let selected = at == dialog.at;
+        let selected = at == dialog.list.at;
         let mark = if selected {
             model.setting.look.glyph(Glyph::Cursor)
         } else {
@@ -91,10 +91,10 @@ pub fn draw(model: &Model, dialog: &Promote, frame: &mut Frame, drawn: &mut Draw
     let target = Channel::new(dialog.track.clone(), dialog.to);
     let text = format!(
         " to {target}{along}; {}",
-        model.setting.keymap.brief(ActionId::PromoteAccept, "plan")
+        model.setting.keymap.brief(ActionId::PROMOTE_ACCEPT, "plan")
     );
     put(frame, vec![Piece::new(text, Tone::Accent)], false);
-    view::scroll_mark(model, frame, area, dialog.offset, height, all.len());
+    view::scroll_mark(model, frame, area, dialog.list.offset, height, all.len());
     drawn.wheel(area, None);
 }
 

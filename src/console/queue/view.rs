@@ -5,7 +5,7 @@
 
 use super::{Stands, Waiting, Why};
 use crate::console::actions::ActionId;
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::view::look::Tone;
 use crate::console::view::piece::Piece;
 use crate::console::{Model, words};
@@ -46,7 +46,7 @@ pub fn lines(model: &Model, one: &Waiting, width: usize) -> Vec<Vec<Piece>> {
                 Tone::Plain,
             );
             text(
-                &keymap.hint(ActionId::RunTakeOut, "remove it from the queue"),
+                &keymap.hint(ActionId::RUN_TAKE_OUT, "remove it from the queue"),
                 Tone::Accent,
             );
         }
@@ -81,8 +81,8 @@ pub fn lines(model: &Model, one: &Waiting, width: usize) -> Vec<Vec<Piece>> {
                     }
                 }
             }
-            let again = keymap.hint(ActionId::RunAgain, "plan it again");
-            let remove = keymap.hint(ActionId::RunTakeOut, "remove it");
+            let again = keymap.hint(ActionId::RUN_AGAIN, "plan it again");
+            let remove = keymap.hint(ActionId::RUN_TAKE_OUT, "remove it");
             text(&format!("{again}, {remove}"), Tone::Accent);
         }
     }

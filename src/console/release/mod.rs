@@ -3,15 +3,17 @@
 //!
 //! Nothing is guessed: a resource that a channel does not have yet must be chosen.
 
+pub mod actions;
 mod rows;
 mod update;
 pub mod view;
 
 pub use rows::{Row, lacking, releasable, rows};
-pub use update::{accept, change, close, open, pick, settle, step, tick};
+pub use update::open;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::components::List;
 use crate::domain::{Channel, CharmName, CharmRevision, ResourceName, ResourceRevision};
 
 /// The state of the release dialog.
@@ -26,9 +28,7 @@ pub struct Release {
     /// Resource revisions chosen by hand; any other stays as the channel has it.
     pub chosen: BTreeMap<ResourceName, ResourceRevision>,
     /// The selected row.
-    pub at: usize,
-    /// The first row shown.
-    pub offset: usize,
+    pub list: List,
     /// Why the last attempt was rejected.
     pub error: Option<String>,
 }

@@ -1,12 +1,14 @@
 //! Handles the keys of the release dialog.
 
+use ratatui::Frame;
+
 use super::rows::{declared, facts};
 use super::{Release, Row, lacking, releasable, rows};
-use crate::console::actions::ActionId;
-use crate::console::dialogs::Modal;
+use crate::console::actions::{ActionId, Scope};
+use crate::console::components::{Dialog, List};
 use crate::console::effect::Effect;
-use crate::console::listing::window;
 use crate::console::panes::charms::What;
+use crate::console::view::Drawn;
 use crate::console::{Model, review};
 use crate::domain::{CharmName, CharmRevision, ResourceName, ResourceRevision, Risk, Track};
 use crate::plan::{Intent, ReleaseIntent};
@@ -36,15 +38,14 @@ pub fn open(model: &mut Model) {
         revision,
         ticked: std::collections::BTreeSet::new(),
         chosen: chosen.into_iter().collect(),
-        at: 0,
-        offset: 0,
+        list: List::default(),
         error: None,
     };
     let first = rows(model, &dialog)
         .iter()
         .position(|row| matches!(row, Row::Channel(_)));
-    dialog.at = first.unwrap_or(0);
-    model.modal = Some(Modal::Release(Box::new(dialog)));
+    dialog.list.at = first.unwrap_or(0);
+    model.open(dialog);
 }
 
 /// Returns the newest charm revision that `latest/edge` of `charm` has.
@@ -57,87 +58,108 @@ fn served_at_edge(model: &Model, charm: &CharmName) -> Option<CharmRevision> {
         .max()
 }
 
-const fn dialog(model: &mut Model) -> Option<&mut Release> {
-    match &mut model.modal {
-        Some(Modal::Release(dialog)) => Some(dialog),
-        _ => None,
+impl Release {
+    fn selected(&self, model: &Model) -> Option<Row> {
+        rows(model, self).into_iter().nth(self.list.at)
     }
-}
 
-fn selected(model: &Model) -> Option<(&Release, Row)> {
-    match &model.modal {
-        Some(Modal::Release(dialog)) => {
-            let row = rows(model, dialog).into_iter().nth(dialog.at)?;
-            Some((dialog, row))
+    /// Ticks or unticks the selected channel; on another row, changes its revision.
+    fn tick(&mut self, model: &Model) {
+        match self.selected(model) {
+            Some(Row::Channel(channel)) => {
+                self.error = None;
+                if !self.ticked.remove(&channel) {
+                    self.ticked.insert(channel);
+                }
+            }
+            Some(Row::Revision | Row::Resource { .. }) => self.change(model, 1),
+            None => {}
         }
-        _ => None,
+    }
+
+    /// Selects another revision of the charm or of the selected resource.
+    fn change(&mut self, model: &Model, steps: isize) {
+        match self.selected(model) {
+            Some(Row::Revision) => {
+                let all = releasable(model, &self.charm);
+                if let Some(next) = neighbour(&all, Some(self.revision), steps) {
+                    self.revision = next;
+                    // Resource rows come before the channels; the selection stays on the revision.
+                    self.error = None;
+                }
+            }
+            Some(Row::Resource { name, .. }) => {
+                let known = revisions(model, self, &name);
+                let options: Vec<Option<ResourceRevision>> =
+                    std::iter::once(None).chain(known.into_iter().map(Some)).collect();
+                if let Some(next) = neighbour(&options, Some(self.chosen.get(&name).copied()), steps) {
+                    self.error = None;
+                    match next {
+                        Some(revision) => self.chosen.insert(name, revision),
+                        None => self.chosen.remove(&name),
+                    };
+                }
+            }
+            Some(Row::Channel(_)) => {
+                self.error =
+                    Some("a channel has no revision; select it, or choose a revision above".to_owned());
+            }
+            None => {}
+        }
     }
 }
 
-/// Moves by rows.
-pub fn step(model: &mut Model, steps: isize) {
-    if let Some(dialog) = dialog(model) {
-        dialog.at = dialog.at.saturating_add_signed(steps);
+impl Dialog for Release {
+    fn scope(&self) -> Scope {
+        Scope::RELEASE
+    }
+
+    fn boxed(&self) -> Box<dyn Dialog> {
+        Box::new(self.clone())
+    }
+
+    fn draw(&self, model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
+        super::view::draw(model, self, frame, drawn);
+    }
+
+    fn fit(&mut self, model: &Model) {
+        let count = rows(model, self).len();
+        self.list.fit(super::view::height(model, count), count);
+    }
+
+    fn move_by(&mut self, _: &Model, steps: isize) {
+        self.list.step(steps);
+    }
+
+    /// Moves to row `line`; if it is already selected, ticks its channel.
+    fn pick(&mut self, model: &Model, line: usize) {
+        if self.list.at == line {
+            self.tick(model);
+        }
+        self.list.at = line;
     }
 }
 
-/// Moves to row `at`; if it is already selected, ticks its channel.
-pub fn pick(model: &mut Model, at: usize) {
-    let Some(dialog) = dialog(model) else { return };
-    if dialog.at == at {
-        return tick(model);
+fn on_dialog(model: &mut Model, change: impl FnOnce(&mut Release, &Model)) {
+    if let Some(mut dialog) = model.take_dialog::<Release>() {
+        change(&mut dialog, model);
+        model.open(dialog);
     }
-    dialog.at = at;
 }
 
 /// Ticks or unticks the selected channel.
-pub fn tick(model: &mut Model) {
-    let Some((_, row)) = selected(model) else { return };
-    match row {
-        Row::Channel(channel) => {
-            if let Some(dialog) = dialog(model) {
-                dialog.error = None;
-                if !dialog.ticked.remove(&channel) {
-                    dialog.ticked.insert(channel);
-                }
-            }
-        }
-        Row::Revision | Row::Resource { .. } => change(model, 1),
-    }
+pub(super) fn tick(model: &mut Model) {
+    on_dialog(model, Release::tick);
 }
 
-/// Selects another revision of the charm or of the selected resource.
-pub fn change(model: &mut Model, steps: isize) {
-    let Some((shown, row)) = selected(model) else {
-        return;
-    };
-    match row {
-        Row::Revision => {
-            let all = releasable(model, &shown.charm);
-            let next = neighbour(&all, Some(shown.revision), steps);
-            if let (Some(next), Some(dialog)) = (next, dialog(model)) {
-                dialog.revision = next;
-                // Resource rows come before the channels; the selection stays on the revision.
-                dialog.error = None;
-            }
-        }
-        Row::Resource { name, .. } => {
-            let known = revisions(model, shown, &name);
-            let options: Vec<Option<ResourceRevision>> =
-                std::iter::once(None).chain(known.into_iter().map(Some)).collect();
-            let next = neighbour(&options, Some(shown.chosen.get(&name).copied()), steps);
-            if let (Some(next), Some(dialog)) = (next, dialog(model)) {
-                dialog.error = None;
-                match next {
-                    Some(revision) => dialog.chosen.insert(name, revision),
-                    None => dialog.chosen.remove(&name),
-                };
-            }
-        }
-        Row::Channel(_) => {
-            model.refuse("a channel has no revision; select it, or choose a revision above");
-        }
-    }
+/// Selects an older revision.
+pub(super) fn older(model: &mut Model) {
+    on_dialog(model, |dialog, model| dialog.change(model, 1));
+}
+
+/// Selects a newer revision.
+pub(super) fn newer(model: &mut Model) {
+    on_dialog(model, |dialog, model| dialog.change(model, -1));
 }
 
 fn revisions(model: &Model, dialog: &Release, resource: &ResourceName) -> Vec<ResourceRevision> {
@@ -155,8 +177,8 @@ fn neighbour<T: Copy + PartialEq>(all: &[T], now: Option<T>, steps: isize) -> Op
 }
 
 /// Opens the review of the release, or reports what is missing.
-pub fn accept(model: &mut Model) -> Vec<Effect> {
-    let Some(Modal::Release(shown)) = &model.modal else {
+pub(super) fn accept(model: &mut Model) -> Vec<Effect> {
+    let Some(shown) = model.dialog::<Release>() else {
         return Vec::new();
     };
     let keymap = &model.setting.keymap;
@@ -168,16 +190,16 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
                 at,
                 format!(
                     "{channel} has no {name} yet; {}",
-                    keymap.hint(ActionId::ReleaseMore, "choose one")
+                    keymap.hint(ActionId::RELEASE_MORE, "choose one")
                 ),
             ))
         }
         _ => None,
     });
     let wish = wish(model, shown, &all);
-    let ticks = keymap.hint(ActionId::ReleaseTick, "select one");
+    let ticks = keymap.hint(ActionId::RELEASE_TICK, "select one");
     let unticked = format!("no channel is selected; {ticks}");
-    let Some(dialog) = dialog(model) else {
+    let Some(dialog) = model.dialog_mut::<Release>() else {
         return Vec::new();
     };
     if dialog.ticked.is_empty() {
@@ -185,7 +207,7 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     if let Some((at, error)) = missing {
-        dialog.at = at;
+        dialog.list.at = at;
         dialog.error = Some(error);
         return Vec::new();
     }
@@ -215,25 +237,5 @@ fn wish(model: &Model, dialog: &Release, all: &[Row]) -> ReleaseIntent {
             .filter(|(name, _)| declared.contains(name))
             .map(|(name, revision)| (name.clone(), *revision))
             .collect(),
-    }
-}
-
-/// Clamps selection and scroll position.
-pub fn settle(model: &mut Model) {
-    let Some(Modal::Release(dialog)) = &model.modal else {
-        return;
-    };
-    let count = rows(model, dialog).len();
-    let height = super::view::height(model, count);
-    if let Some(Modal::Release(dialog)) = &mut model.modal {
-        dialog.at = dialog.at.min(count.saturating_sub(1));
-        dialog.offset = window(dialog.offset, dialog.at, height, count);
-    }
-}
-
-/// Closes the dialog.
-pub fn close(model: &mut Model) {
-    if dialog(model).is_some() {
-        model.modal = None;
     }
 }

@@ -47,14 +47,14 @@ pub fn draw(model: &Model, dialog: &Release, frame: &mut Frame, drawn: &mut Draw
     let keymap = &model.setting.keymap;
     let help = format!(
         " {}, {} and {}: change a revision, {}",
-        keymap.brief(ActionId::ReleaseTick, "select a channel"),
-        keymap.first(ActionId::ReleaseLess),
-        keymap.first(ActionId::ReleaseMore),
-        keymap.brief(ActionId::ReleaseAccept, "plan")
+        keymap.brief(ActionId::RELEASE_TICK, "select a channel"),
+        keymap.first(ActionId::RELEASE_LESS),
+        keymap.first(ActionId::RELEASE_MORE),
+        keymap.brief(ActionId::RELEASE_ACCEPT, "plan")
     );
     put(frame, vec![Piece::new(help, Tone::Dim)], false);
-    for (at, row) in all.iter().enumerate().skip(dialog.offset).take(height) {
-        let selected = at == dialog.at;
+    for (at, row) in all.iter().enumerate().skip(dialog.list.offset).take(height) {
+        let selected = at == dialog.list.at;
         let mark = if selected {
             model.setting.look.glyph(Glyph::Cursor)
         } else {
@@ -80,7 +80,7 @@ pub fn draw(model: &Model, dialog: &Release, frame: &mut Frame, drawn: &mut Draw
         ),
     };
     put(frame, vec![Piece::new(format!(" {text}"), tone)], false);
-    view::scroll_mark(model, frame, area, dialog.offset, height, all.len());
+    view::scroll_mark(model, frame, area, dialog.list.offset, height, all.len());
     drawn.wheel(area, None);
 }
 
@@ -161,11 +161,8 @@ fn not_chosen(
             "no revision".to_owned(),
             format!(
                 "  {channel} needs one; {}, then {}",
-                model
-                    .setting
-                    .keymap
-                    .hint(ActionId::ReleaseClose, "close this dialog"),
-                model.setting.keymap.hint(ActionId::Upload, "upload one")
+                model.setting.keymap.hint(ActionId::CLOSE, "close this dialog"),
+                model.setting.keymap.hint(ActionId::UPLOAD, "upload one")
             ),
             Tone::Warn,
         ),

@@ -29,10 +29,10 @@ pub fn way_out(model: &Model, run: &RunRecord) -> String {
          select that run, then {} or {}.",
         model.short_title(&run.plan.title),
         keymap
-            .hint(ActionId::ReviewBack, "leave this review")
+            .hint(ActionId::BACK, "leave this review")
             .replacen('p', "P", 1),
-        keymap.hint(ActionId::Activity, "go to Activity"),
-        keymap.hint(ActionId::Resume, "resume it"),
-        keymap.hint(ActionId::RollBackRun, "roll it back"),
+        keymap.hint(ActionId::ACTIVITY, "go to Activity"),
+        keymap.hint(ActionId::RESUME, "resume it"),
+        keymap.hint(ActionId::ROLL_BACK_RUN, "roll it back"),
     )
 }

@@ -4,7 +4,6 @@
 
 use super::{Entry, ReviewLine, outline};
 use crate::console::model::Screen;
-use crate::console::msg::ReviewMsg;
 use crate::console::{Model, layout};
 
 /// The outline as shown on screen.
@@ -159,39 +158,59 @@ fn set(model: &mut Model, key: &str, open: bool) {
     }
 }
 
-/// Handles the keys for folding.
-pub fn fold(model: &mut Model, msg: ReviewMsg) {
-    let Some((entries, at)) = seen(model) else {
+/// Returns the key of the section that encloses `key`.
+fn enclosing(entries: &[Entry], key: &str) -> Option<String> {
+    let inside = |one: &&Entry| {
+        key.strip_prefix(one.key.as_str())
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    entries.iter().rfind(inside).map(|one| one.key.clone())
+}
+
+/// Returns the headings, and the one with the cursor.
+fn at_cursor(model: &Model) -> Option<(Vec<Entry>, Entry)> {
+    let (entries, at) = seen(model)?;
+    let entry = entries.get(at)?.clone();
+    Some((entries, entry))
+}
+
+/// Folds the section at the cursor, or moves to the enclosing one.
+pub(super) fn fold(model: &mut Model) {
+    let Some((entries, entry)) = at_cursor(model) else {
         return;
     };
-    let Some(entry) = entries.get(at) else {
-        return;
-    };
-    let enclosing = |key: &str| -> Option<String> {
-        let inside = |one: &&Entry| {
-            key.strip_prefix(one.key.as_str())
-                .is_some_and(|rest| rest.starts_with('/'))
-        };
-        entries.iter().rfind(inside).map(|one| one.key.clone())
-    };
-    match msg {
-        ReviewMsg::Fold if entry.folds && is_open(model, entry) => set(model, &entry.key, false),
-        ReviewMsg::Fold => {
-            if let Some(key) = enclosing(&entry.key) {
-                go_to(model, key);
-            }
-        }
-        ReviewMsg::Unfold if entry.folds => set(model, &entry.key, true),
-        ReviewMsg::FoldAll | ReviewMsg::UnfoldAll => {
-            let key = match msg {
-                ReviewMsg::FoldAll => enclosing(&entry.key).unwrap_or_else(|| entry.key.clone()),
-                _ => entry.key.clone(),
-            };
-            if let Screen::Review(review) = &mut model.screen {
-                review.folds.set_all(msg == ReviewMsg::UnfoldAll);
-            }
-            go_to(model, key);
-        }
-        _ => {}
+    if entry.folds && is_open(model, &entry) {
+        set(model, &entry.key, false);
+    } else if let Some(key) = enclosing(&entries, &entry.key) {
+        go_to(model, key);
+    }
+}
+
+/// Opens the section at the cursor.
+pub(super) fn unfold(model: &mut Model) {
+    if let Some((_, entry)) = at_cursor(model).filter(|(_, entry)| entry.folds) {
+        set(model, &entry.key, true);
+    }
+}
+
+/// Folds everything.
+pub(super) fn fold_all(model: &mut Model) {
+    if let Some((entries, entry)) = at_cursor(model) {
+        set_all(model, false);
+        go_to(model, enclosing(&entries, &entry.key).unwrap_or(entry.key));
+    }
+}
+
+/// Opens everything.
+pub(super) fn unfold_all(model: &mut Model) {
+    if let Some((_, entry)) = at_cursor(model) {
+        set_all(model, true);
+        go_to(model, entry.key);
+    }
+}
+
+fn set_all(model: &mut Model, open: bool) {
+    if let Screen::Review(review) = &mut model.screen {
+        review.folds.set_all(open);
     }
 }

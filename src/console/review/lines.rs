@@ -8,7 +8,7 @@ use super::outline::{Entry, Page, ReviewLine, index};
 use super::{Review, ReviewKind, left_out_secrets, refused_secrets, sections, seen, steps};
 use crate::console::Model;
 use crate::console::actions::ActionId;
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
@@ -87,7 +87,7 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
             let keymap = &model.setting.keymap;
             page.text(
                 3,
-                &keymap.hint(ActionId::RotateWithout, "include them again"),
+                &keymap.hint(ActionId::ROTATE_WITHOUT, "include them again"),
                 Tone::Dim,
             );
         }
@@ -107,7 +107,7 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
         }
         seen::section(review, plan, model.now, &mut page);
     }
-    let copies = model.setting.keymap.hint(ActionId::ReviewCopy, "copy it");
+    let copies = model.setting.keymap.hint(ActionId::REVIEW_COPY, "copy it");
     page.heading(&format!("Command: {copies}"));
     page.text(3, &review.intent.command(), Tone::Plain);
     page
@@ -118,49 +118,49 @@ const KEYS: [(ReviewKind, Remedy, ActionId, &str); 8] = [
     (
         ReviewKind::Rollback,
         Remedy::OverLaterChanges,
-        ActionId::RollBackOver,
+        ActionId::ROLL_BACK_OVER,
         "overwrite the later changes",
     ),
     (
         ReviewKind::Rollback,
         Remedy::KeepLaterChanges,
-        ActionId::RollBackKeep,
+        ActionId::ROLL_BACK_KEEP,
         "keep the later changes",
     ),
     (
         ReviewKind::Publish,
         Remedy::WithoutMarker,
-        ActionId::ReviewWithout,
+        ActionId::REVIEW_WITHOUT,
         "publish only the charms",
     ),
     (
         ReviewKind::Publish,
         Remedy::TrackOnly,
-        ActionId::ReviewTrackOnly,
+        ActionId::REVIEW_TRACK_ONLY,
         "publish only to the track",
     ),
     (
         ReviewKind::Publish,
         Remedy::AllowDowngrade,
-        ActionId::ReviewDowngrade,
+        ActionId::REVIEW_DOWNGRADE,
         "allow the downgrade",
     ),
     (
         ReviewKind::Publish,
         Remedy::ReplaceImage,
-        ActionId::ReviewReplace,
+        ActionId::REVIEW_REPLACE,
         "choose another image",
     ),
     (
         ReviewKind::Publish,
         Remedy::LeaveImageOut,
-        ActionId::ReviewToggle,
+        ActionId::REVIEW_TOGGLE,
         "leave the image out",
     ),
     (
         ReviewKind::Publish,
         Remedy::KeepRevision,
-        ActionId::ReviewKeep,
+        ActionId::REVIEW_KEEP,
         "keep the current charm revisions",
     ),
 ];
@@ -183,12 +183,12 @@ fn remedies(model: &Model, review: &Review, problem: &Problem) -> String {
         .map(|(.., action, what)| keymap.hint(action, what))
         .collect();
     if !refused_secrets(model, review).is_empty() {
-        keys.push(keymap.hint(ActionId::RotateWithout, "skip the refused secrets"));
+        keys.push(keymap.hint(ActionId::ROTATE_WITHOUT, "skip the refused secrets"));
     }
     if problem.wants_sign_in() && sort != ReviewKind::SignIn {
-        keys.push(keymap.hint(ActionId::ReviewSignIn, "sign in and return here"));
+        keys.push(keymap.hint(ActionId::REVIEW_SIGN_IN, "sign in and return here"));
     }
-    keys.push(keymap.hint(ActionId::ReviewAgain, "plan again"));
+    keys.push(keymap.hint(ActionId::REVIEW_AGAIN, "plan again"));
     keys.join(", ")
 }
 

@@ -3,6 +3,7 @@
 //!
 //! It never plans itself but requests a new plan.
 
+pub mod actions;
 mod blocked;
 mod fold;
 mod lines;
@@ -15,17 +16,17 @@ mod update;
 pub mod view;
 
 pub use blocked::blocking;
-pub use fold::{fold, in_sight, move_by, pick, scroll, selected};
+pub use fold::{in_sight, move_by, pick, scroll, selected};
 pub use lines::{Outline, outline};
 pub use outline::{Entry, Folds, ReviewLine};
-pub use update::{open, open_over, plan_again, planned, replace_image, started, update, usual_scope};
+pub use update::{open, open_over, plan_again, planned, replace_image, started, usual_scope};
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
 use super::Model;
-use super::dialogs::Modal;
+use super::components::Dialog;
 use super::effect::RequestId;
 use super::listing::window;
 use super::model::Screen;
@@ -68,7 +69,7 @@ pub struct Origin {
     /// The screen.
     pub screen: Screen,
     /// The dialog.
-    pub modal: Option<Modal>,
+    pub modal: Option<Box<dyn Dialog>>,
 }
 
 /// Kinds of reviews; they differ in what can be changed.

@@ -132,7 +132,7 @@ fn taking(model: &Model, review: &Review, tags: &Tags, at: usize, own: &[(usize,
     let says = match (item.taken, steps.is_empty()) {
         (false, _) => format!(
             "left out; {}",
-            model.setting.keymap.hint(ActionId::ReviewToggle, "include it")
+            model.setting.keymap.hint(ActionId::REVIEW_TOGGLE, "include it")
         ),
         (true, true) => String::new(),
         (true, false) => {

@@ -37,7 +37,7 @@ pub(super) fn lines(model: &Model, review: &Review, page: &mut Page) {
         let revokes = model
             .setting
             .keymap
-            .hint(ActionId::RotateOrphan, "revoke one too");
+            .hint(ActionId::ROTATE_ORPHAN, "revoke one too");
         page.heading(&format!("Lost tokens of an interrupted run; {revokes}"));
         for (at, orphan) in orphans.iter().enumerate() {
             orphan_line(at, orphan, page);
@@ -103,7 +103,7 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
                     model
                         .setting
                         .keymap
-                        .hint(ActionId::RotateFormer, "keep them valid")
+                        .hint(ActionId::ROTATE_FORMER, "keep them valid")
                 ),
                 Tone::Dim,
             );
@@ -115,7 +115,7 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
                 model
                     .setting
                     .keymap
-                    .hint(ActionId::RotateFormer, "revoke those recorded here")
+                    .hint(ActionId::ROTATE_FORMER, "revoke those recorded here")
             ),
             Tone::Dim,
         ),
@@ -124,7 +124,7 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
             let text = match &intent.keep {
                 TokenStorage::Keyring => format!(
                     "Stored in the keyring; {}.",
-                    keymap.hint(ActionId::SignInKeep, "store it in an encrypted file instead")
+                    keymap.hint(ActionId::SIGN_IN_KEEP, "store it in an encrypted file instead")
                 ),
                 TokenStorage::EncryptedFile if model.setting.demo => {
                     "Stored in an encrypted file of the demo environment; your own keyring is not \
@@ -133,7 +133,7 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
                 }
                 TokenStorage::EncryptedFile => format!(
                     "Stored in an encrypted file; {}.",
-                    keymap.hint(ActionId::SignInKeep, "store it in the keyring instead")
+                    keymap.hint(ActionId::SIGN_IN_KEEP, "store it in the keyring instead")
                 ),
                 TokenStorage::Export { .. } => "Stored in an unencrypted file.".to_owned(),
             };
@@ -183,17 +183,17 @@ fn image_note(keymap: &Keymap, plan: &Plan, image: &ImageFacts, page: &mut Page)
         .filter(|step| matches!(step.op, Op::CopyImage { .. } | Op::Copy { .. }))
         .find_map(|step| step.skip_reason.as_ref());
     let text = if let Some(reason) = has_it {
-        let shows = keymap.hint(ActionId::SingleImage, "show its layers");
+        let shows = keymap.hint(ActionId::SINGLE_IMAGE, "show its layers");
         format!("{size}, nothing to send: {reason}; {shows}")
     } else if image.there {
-        let shows = keymap.hint(ActionId::SingleImage, "show its layers");
+        let shows = keymap.hint(ActionId::SINGLE_IMAGE, "show its layers");
         format!("{size}, all already present; {shows}")
     } else {
         format!(
             "{} of {size} to send, {} already present; {}",
             words::bytes(image.bytes_missing),
             words::bytes(image.bytes_present()),
-            keymap.hint(ActionId::SingleImage, "show which layers")
+            keymap.hint(ActionId::SINGLE_IMAGE, "show which layers")
         )
     };
     page.text(3, &text, Tone::Dim);

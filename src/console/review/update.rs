@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use super::{Item, Origin, Review, items, orphans};
 use crate::console::Model;
 use crate::console::actions::ActionId;
-use crate::console::dialogs::{Line, Modal, Prompt, Purpose};
+use crate::console::components::Line;
+use crate::console::dialogs::{Prompt, Purpose};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::model::Screen;
-use crate::console::msg::ReviewMsg;
 use crate::console::running::Running;
 use crate::console::view::look::Tone;
 use crate::console::words;
@@ -19,7 +19,7 @@ use crate::domain::credential::TokenScope;
 use crate::domain::{CharmName, Problem, Reference, Repository, Snapshot, Target};
 use crate::journal::RunId;
 use crate::plan::intent::SkipPart;
-use crate::plan::{Intent, LaterChanges, Plan, Revoked, Risk, TokenStorage};
+use crate::plan::{Intent, LaterChanges, Plan, PublishIntent, Revoked, Risk, TokenStorage};
 
 /// Opens the review of `intent`; leaving it returns to the current screen and dialog.
 pub fn open(model: &mut Model, intent: Intent) -> Vec<Effect> {
@@ -86,65 +86,83 @@ pub fn plan_again(model: &mut Model) -> Vec<Effect> {
     }]
 }
 
-/// Handles a key of the review.
-pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
-    if matches!(
-        msg,
-        ReviewMsg::Fold | ReviewMsg::Unfold | ReviewMsg::FoldAll | ReviewMsg::UnfoldAll
-    ) {
-        super::fold(model, msg);
-        return Vec::new();
-    }
-    if matches!(msg, ReviewMsg::Toggle | ReviewMsg::Replace) && !super::in_sight(model) {
-        return Vec::new();
-    }
-    let Screen::Review(review) = &mut model.screen else {
-        return Vec::new();
-    };
-    match msg {
-        ReviewMsg::TrackOnly => flip(review.publish_mut().map(|wish| &mut wish.track_only)),
-        ReviewMsg::AllowDowngrade => flip(review.publish_mut().map(|wish| &mut wish.allow_downgrade)),
-        ReviewMsg::KeepRevision => flip(review.publish_mut().map(|wish| &mut wish.keep_revision)),
-        ReviewMsg::WithoutBranch => {
-            if let Some(wish) = review.publish_mut() {
-                wish.without = if wish.without.is_empty() {
-                    [SkipPart::Branch, SkipPart::Bundle].into()
-                } else {
-                    std::collections::BTreeSet::new()
-                };
-            }
-        }
-        ReviewMsg::Over => flip_later(&mut review.intent, LaterChanges::Overwrite),
-        ReviewMsg::KeepChanged => flip_later(&mut review.intent, LaterChanges::Keep),
-        ReviewMsg::RevokeFormer => end_or_leave(&mut review.intent, Revoked::Recorded),
-        ReviewMsg::LeaveOutSecrets => leave_out_secrets(model),
-        ReviewMsg::Organisation => toggle_organisation(model),
-        ReviewMsg::KeepElsewhere => {
-            if let Intent::SignIn(wish) = &mut review.intent {
-                wish.keep = match wish.keep {
-                    TokenStorage::Keyring => TokenStorage::EncryptedFile,
-                    _ => TokenStorage::Keyring,
-                };
-            }
-        }
-        // Folding is handled above.
-        ReviewMsg::Again
-        | ReviewMsg::Fold
-        | ReviewMsg::Unfold
-        | ReviewMsg::FoldAll
-        | ReviewMsg::UnfoldAll => {}
-        ReviewMsg::Toggle if review.publish().is_none() => return toggle_orphan(model),
-        ReviewMsg::Toggle => return toggle(model),
-        ReviewMsg::Replace => return ask_image(model),
-        ReviewMsg::Confirm => return ask_word(model),
+/// Changes the intent of the review with `change`, and plans again.
+fn replan(model: &mut Model, change: impl FnOnce(&mut Intent)) -> Vec<Effect> {
+    if let Screen::Review(review) = &mut model.screen {
+        change(&mut review.intent);
     }
     plan_again(model)
 }
 
-const fn flip(choice: Option<&mut bool>) {
-    if let Some(choice) = choice {
-        *choice = !*choice;
-    }
+/// Changes the publish under review with `change`, and plans again.
+fn republish(model: &mut Model, change: impl FnOnce(&mut PublishIntent)) -> Vec<Effect> {
+    replan(model, |intent| {
+        if let Intent::Publish(intent) = intent {
+            change(intent);
+        }
+    })
+}
+
+/// Releases to the release's own track only, or to all channels again.
+pub(super) fn track_only(model: &mut Model) -> Vec<Effect> {
+    republish(model, |intent| intent.track_only = !intent.track_only)
+}
+
+/// Allows `latest` to go back to an older release, or not.
+pub(super) fn allow_downgrade(model: &mut Model) -> Vec<Effect> {
+    republish(model, |intent| intent.allow_downgrade = !intent.allow_downgrade)
+}
+
+/// Keeps the released charm revisions, or uses the newest.
+pub(super) fn keep_revision(model: &mut Model) -> Vec<Effect> {
+    republish(model, |intent| intent.keep_revision = !intent.keep_revision)
+}
+
+/// Leaves out what is written to the bundle and its repository, or includes it.
+pub(super) fn without_branch(model: &mut Model) -> Vec<Effect> {
+    republish(model, |intent| {
+        intent.without = if intent.without.is_empty() {
+            [SkipPart::Branch, SkipPart::Bundle].into()
+        } else {
+            BTreeSet::new()
+        };
+    })
+}
+
+/// Also rolls back what was changed since by others, or leaves it.
+pub(super) fn over_changes(model: &mut Model) -> Vec<Effect> {
+    replan(model, |intent| flip_later(intent, LaterChanges::Overwrite))
+}
+
+/// Keeps what was changed since by others and rolls back the rest, or refuses again.
+pub(super) fn keep_changed(model: &mut Model) -> Vec<Effect> {
+    replan(model, |intent| flip_later(intent, LaterChanges::Keep))
+}
+
+/// Also revokes former sessions, or keeps them.
+pub(super) fn revoke_former(model: &mut Model) -> Vec<Effect> {
+    replan(model, |intent| end_or_leave(intent, Revoked::Recorded))
+}
+
+/// Stores the token elsewhere.
+pub(super) fn keep_elsewhere(model: &mut Model) -> Vec<Effect> {
+    replan(model, |intent| {
+        if let Intent::SignIn(intent) = intent {
+            intent.keep = match intent.keep {
+                TokenStorage::Keyring => TokenStorage::EncryptedFile,
+                _ => TokenStorage::Keyring,
+            };
+        }
+    })
+}
+
+/// Sets one secret of the organisation instead of the copies, or the copies again.
+pub(super) fn organisation(model: &mut Model) -> Vec<Effect> {
+    replan(model, |intent| {
+        if let Intent::Rotate(intent) = intent {
+            intent.organisation = !intent.organisation;
+        }
+    })
 }
 
 /// Answers later changes with `answer`, or refuses them again if that was the answer.
@@ -167,32 +185,23 @@ fn end_or_leave(intent: &mut Intent, session: Revoked) {
 }
 
 /// Leaves out the secrets that are refused; if none is, includes those left out before.
-fn leave_out_secrets(model: &mut Model) {
+pub(super) fn leave_out_secrets(model: &mut Model) -> Vec<Effect> {
     let Screen::Review(review) = &model.screen else {
-        return;
+        return Vec::new();
     };
     let refused = super::refused_secrets(model, review);
-    if let Screen::Review(review) = &mut model.screen
-        && let Intent::Rotate(intent) = &mut review.intent
-    {
-        if refused.is_empty() {
-            intent.without.clear();
-        } else {
-            intent.without.extend(refused);
-        }
-    }
+    replan(model, |intent| match intent {
+        Intent::Rotate(intent) if refused.is_empty() => intent.without.clear(),
+        Intent::Rotate(intent) => intent.without.extend(refused),
+        _ => {}
+    })
 }
 
-/// Sets one secret of the organisation instead of the copies, or the copies again.
-const fn toggle_organisation(model: &mut Model) {
-    if let Screen::Review(review) = &mut model.screen
-        && let Intent::Rotate(intent) = &mut review.intent
-    {
-        intent.organisation = !intent.organisation;
+/// Includes the revocation of the selected lost token, or leaves it out.
+pub(super) fn toggle_orphan(model: &mut Model) -> Vec<Effect> {
+    if !super::in_sight(model) {
+        return Vec::new();
     }
-}
-
-fn toggle_orphan(model: &mut Model) -> Vec<Effect> {
     let Screen::Review(review) = &model.screen else {
         return Vec::new();
     };
@@ -218,7 +227,11 @@ fn chosen(model: &mut Model, all: &[Item]) -> Option<Item> {
     item
 }
 
-fn toggle(model: &mut Model) -> Vec<Effect> {
+/// Leaves out the selected image and its charm, or includes them.
+pub(super) fn toggle_image(model: &mut Model) -> Vec<Effect> {
+    if !super::in_sight(model) {
+        return Vec::new();
+    }
     let Screen::Review(review) = &model.screen else {
         return Vec::new();
     };
@@ -241,10 +254,7 @@ fn toggle(model: &mut Model) -> Vec<Effect> {
         taken.push(charm.clone());
     }
     if taken.is_empty() {
-        let leave = model
-            .setting
-            .keymap
-            .hint(ActionId::ReviewBack, "leave the review");
+        let leave = model.setting.keymap.hint(ActionId::BACK, "leave the review");
         model.refuse(format!("publishing needs at least one image; {leave}"));
         return Vec::new();
     }
@@ -272,7 +282,11 @@ fn toggle(model: &mut Model) -> Vec<Effect> {
     plan_again(model)
 }
 
-fn ask_image(model: &mut Model) -> Vec<Effect> {
+/// Asks for another tag or digest for the selected image.
+pub(super) fn ask_image(model: &mut Model) -> Vec<Effect> {
+    if !super::in_sight(model) {
+        return Vec::new();
+    }
     let Screen::Review(review) = &model.screen else {
         return Vec::new();
     };
@@ -284,11 +298,11 @@ fn ask_image(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     if !item.taken {
-        let includes = model.setting.keymap.hint(ActionId::ReviewToggle, "include it");
+        let includes = model.setting.keymap.hint(ActionId::REVIEW_TOGGLE, "include it");
         model.refuse(format!("this image is left out; {includes}"));
         return Vec::new();
     }
-    model.modal = Some(Modal::Prompt(Box::new(Prompt {
+    model.open(Prompt {
         title: "Other image".to_owned(),
         lines: vec![
             Line::text(
@@ -308,7 +322,7 @@ fn ask_image(model: &mut Model) -> Vec<Effect> {
         input: tui_input::Input::default(),
         error: None,
         purpose: Purpose::Replace(item.image.clone()),
-    })));
+    });
     Vec::new()
 }
 
@@ -347,7 +361,8 @@ fn image_target(image: &str, typed: &str) -> Result<Target, String> {
     }
 }
 
-fn ask_word(model: &mut Model) -> Vec<Effect> {
+/// Asks for the confirmation word.
+pub(super) fn ask_word(model: &mut Model) -> Vec<Effect> {
     let Screen::Review(review) = &model.screen else {
         return Vec::new();
     };
@@ -404,14 +419,14 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
         format!("Type {} to start. It cannot be pasted.", plan.confirm),
         Tone::Accent,
     ));
-    model.modal = Some(Modal::Prompt(Box::new(Prompt {
+    model.open(Prompt {
         title: "Confirm".to_owned(),
         lines,
         wanted: Some(plan.confirm.clone()),
         input: tui_input::Input::default(),
         error: None,
         purpose: Purpose::Start(Box::new(plan)),
-    })));
+    });
     Vec::new()
 }
 
@@ -506,10 +521,7 @@ pub fn started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>)
             crate::console::update::read_runs(model)
         }
         Err(problem) => {
-            model.modal = Some(Modal::Problem(crate::console::dialogs::Text::of_problem(
-                "The run did not start",
-                &problem,
-            )));
+            model.open_problem("The run did not start", &problem);
             Vec::new()
         }
     }

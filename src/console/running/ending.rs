@@ -212,12 +212,12 @@ pub(super) fn ways_on(record: &RunRecord, keymap: &Keymap, width: usize, lines: 
     let title = if well { " Next" } else { " What to do" };
     lines.push(vec![Piece::new(title, Tone::Strong)]);
     if well {
-        let text = keymap.hint(ActionId::RunBrowse, "open the page of the selected step");
+        let text = keymap.hint(ActionId::BROWSE, "open the page of the selected step");
         put(&text, Tone::Accent, width, lines);
     } else {
         let does = "resume it: check the current state, then run the missing steps";
         put(
-            &keymap.hint(ActionId::RunResume, does),
+            &keymap.hint(ActionId::RUN_RESUME, does),
             Tone::Accent,
             width,
             lines,
@@ -242,7 +242,7 @@ pub(super) fn ways_on(record: &RunRecord, keymap: &Keymap, width: usize, lines: 
             format!("the {changed} channels that it changed return")
         };
         let does = format!("roll it back: {what} to the earlier state");
-        keymap.hint(ActionId::RunRollBack, &does)
+        keymap.hint(ActionId::RUN_ROLL_BACK, &does)
     };
     let tone = if changed == 0 { Tone::Dim } else { Tone::Accent };
     put(&text, tone, width, lines);

@@ -3,12 +3,13 @@
 use super::step::{self, Seen};
 use super::{Running, ending, known, leading, plan, result, state};
 use crate::console::actions::ActionId;
+use crate::console::components::Line;
 use crate::console::live::{Live, State as RunState};
 use crate::console::panes::activity::view::mark;
 use crate::console::queue;
 use crate::console::view::look::Tone;
 use crate::console::view::piece::Piece;
-use crate::console::{Model, dialogs, words, workflows};
+use crate::console::{Model, words, workflows};
 use crate::domain::Problem;
 use crate::journal::RunRecord;
 use crate::plan::{Op, Step};
@@ -115,7 +116,7 @@ fn seen<'m>(step: &'m Step, (live, record): (Option<&'m Live>, Option<&'m RunRec
 
 /// Returns the lines of a problem, indented below what it belongs to.
 pub(super) fn problem_lines(problem: &Problem, width: usize) -> impl Iterator<Item = Vec<Piece>> {
-    let lines = dialogs::Line::problem(problem).into_iter();
+    let lines = Line::problem(problem).into_iter();
     lines
         .flat_map(move |line| line.wrap(width.saturating_sub(6)))
         .map(|line| {
@@ -194,9 +195,9 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
                 _ => "resume",
             };
             let keymap = &model.setting.keymap;
-            let mut text = format!("  {}", keymap.brief(ActionId::RunResume, go_on));
+            let mut text = format!("  {}", keymap.brief(ActionId::RUN_RESUME, go_on));
             if record.touched_channels() {
-                let rolls = keymap.brief(ActionId::RunRollBack, "roll back");
+                let rolls = keymap.brief(ActionId::RUN_ROLL_BACK, "roll back");
                 text.push_str(&format!(", {rolls}"));
             }
             second.push(Piece::new(text, Tone::Accent));

@@ -4,18 +4,21 @@
 //! Holds which run and which step is selected; the data is in the model's `live`, `queue` and
 //! `runs`.
 
+pub mod actions;
 mod ending;
 mod lines;
 mod log;
 mod pages;
 mod result;
 mod step;
+mod stop;
 mod update;
 pub mod view;
 
 pub use lines::{RunLine, lines};
 pub use pages::{copied, page};
-pub use update::{cancel, ended, progress, shown, tick, update};
+pub use stop::Stop;
+pub use update::{cancel, ended, progress, shown, tick};
 
 use super::Model;
 use super::find::Find;

@@ -2,57 +2,60 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::console::dialogs::{Modal, Text};
+use super::Stop;
 use crate::console::effect::Effect;
 use crate::console::model::Screen;
-use crate::console::msg::RunMsg;
 use crate::console::{Model, panes, queue, running, workflows};
 use crate::domain::Problem;
 use crate::journal::{Outcome, RunId, RunRecord, mark_replaced};
 use crate::plan::Intent;
 use crate::run::progress::RunProgress;
 
-/// Handles a key of the screen.
-pub fn update(model: &mut Model, msg: RunMsg) -> Vec<Effect> {
-    match msg {
-        RunMsg::AskCancel => {
-            if let Screen::Run(running) = &model.screen {
-                model.modal = Some(Modal::Stop(running.run.clone()));
-            }
-            Vec::new()
-        }
-        RunMsg::Cancel => {
-            let Some(Modal::Stop(run)) = model.modal.take() else {
-                return Vec::new();
-            };
-            cancel(model, &run)
-        }
-        RunMsg::Log => {
-            model.log_hidden = !model.log_hidden;
-            Vec::new()
-        }
-        RunMsg::Focus => {
-            let hidden = std::mem::replace(&mut model.log_hidden, false);
-            if let Screen::Run(running) = &mut model.screen {
-                running.in_log = hidden || !running.in_log;
-            }
-            Vec::new()
-        }
-        RunMsg::CopyId => {
-            let Some(run) = shown(model) else {
-                return Vec::new();
-            };
-            model.say(format!("copy request sent to the terminal: {run}"));
-            vec![Effect::Copy(run.0)]
-        }
-        RunMsg::TakeOut => {
-            if let Some(place) = shown(model) {
-                queue::take_out(model, &place);
-            }
-            Vec::new()
-        }
-        RunMsg::Again => shown(model).map_or_else(Vec::new, |place| queue::again(model, &place)),
+/// Asks whether to stop the run.
+pub(super) fn ask_cancel(model: &mut Model) {
+    if let Some(run) = shown(model) {
+        model.open(Stop { run });
     }
+}
+
+/// Stops the run after the question.
+pub(super) fn confirm_cancel(model: &mut Model) -> Vec<Effect> {
+    let stop = model.take_dialog::<Stop>();
+    stop.map_or_else(Vec::new, |stop| cancel(model, &stop.run))
+}
+
+/// Shows the log, or hides it.
+pub(super) const fn toggle_log(model: &mut Model) {
+    model.log_hidden = !model.log_hidden;
+}
+
+/// Moves the key focus to the log, or back to the steps.
+pub(super) const fn toggle_focus(model: &mut Model) {
+    let hidden = std::mem::replace(&mut model.log_hidden, false);
+    if let Screen::Run(running) = &mut model.screen {
+        running.in_log = hidden || !running.in_log;
+    }
+}
+
+/// Copies the id of the run.
+pub(super) fn copy_id(model: &mut Model) -> Vec<Effect> {
+    let Some(run) = shown(model) else {
+        return Vec::new();
+    };
+    model.say(format!("copy request sent to the terminal: {run}"));
+    vec![Effect::Copy(run.0)]
+}
+
+/// Removes a waiting plan from the queue.
+pub(super) fn take_out(model: &mut Model) {
+    if let Some(place) = shown(model) {
+        queue::take_out(model, &place);
+    }
+}
+
+/// Plans again what could not run.
+pub(super) fn again(model: &mut Model) -> Vec<Effect> {
+    shown(model).map_or_else(Vec::new, |place| queue::again(model, &place))
 }
 
 /// Samples transfer speeds.
@@ -135,10 +138,7 @@ pub fn ended(
             }
         }
         Err(problem) => {
-            model.modal = Some(Modal::Problem(Text::of_problem(
-                "The run was interrupted",
-                &problem,
-            )));
+            model.open_problem("The run was interrupted", &problem);
         }
     }
     panes::rebuild_activity(model);

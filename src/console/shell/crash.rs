@@ -22,7 +22,7 @@ use crate::services::private_file;
 
 /// Number of messages remembered.
 const REMEMBERED: usize = 200;
-/// Words of a message name: a message inside a message, such as `NavCommand(Rows(..))`.
+/// Words of a message name: a message inside a message, such as `Act(publish)`.
 const DEPTH: usize = 2;
 
 static NAMES: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
@@ -178,7 +178,7 @@ fn farewell(path: Option<&Path>, text: &str) -> String {
 mod tests {
     use super::*;
     use crate::console::actions::{ActionId, Key};
-    use crate::console::msg::NavCommand;
+    use crate::console::panes::PaneId;
     use crate::domain::{Problem, ProblemKind};
 
     #[test]
@@ -186,8 +186,8 @@ mod tests {
         for (msg, wanted) in [
             (Msg::Key(Key::Char('x')), "Key Char"),
             (Msg::Key(Key::F(5)), "Key F"),
-            (Msg::Go(NavCommand::Rows(-3)), "Go Rows"),
-            (Msg::Act(ActionId::Publish), "Act Publish"),
+            (Msg::Pane(PaneId::Charms), "Pane Charms"),
+            (Msg::Act(ActionId::PUBLISH), "Act publish"),
             (Msg::Paste("sesame".into()), "Paste Hidden"),
             (Msg::Said("sesame".to_owned()), "Said"),
             (Msg::Resize(80, 24), "Resize"),

@@ -3,10 +3,11 @@
 //! The input is wiped when the dialog closes. It is opened only for a confirmed action, which it
 //! carries.
 
+pub mod actions;
 mod update;
 pub mod view;
 
-pub use update::{accept, close, discharged, edit, open, paste, step};
+pub use update::{discharged, open};
 
 use super::confirm::Confirmed;
 use super::effect::RequestId;
@@ -96,7 +97,7 @@ pub struct SignIn {
 
 impl SignIn {
     /// Returns the input of the field for `ask`.
-    pub fn typed(&self, ask: Ask) -> Option<&Hidden> {
+    pub fn entry(&self, ask: Ask) -> Option<&Hidden> {
         self.fields
             .iter()
             .find(|field| field.ask == ask)

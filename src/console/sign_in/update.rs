@@ -1,12 +1,15 @@
 //! Handles keys and answers of the sign-in dialog.
 
+use ratatui::Frame;
+
 use super::{Ask, Field, PendingAction, SignIn};
 use crate::console::Model;
-use crate::console::actions::Key;
-use crate::console::dialogs::Modal;
+use crate::console::actions::{Key, Scope};
+use crate::console::components::{Dialog, form};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::given::{Discharge, Entered, Given};
 use crate::console::hidden::Hidden;
+use crate::console::view::Drawn;
 use crate::domain::credential::TokenScope;
 use crate::domain::{Problem, ProblemKind};
 use crate::plan::{Intent, Plan, TokenStorage};
@@ -20,64 +23,82 @@ pub fn open(model: &mut Model, deed: PendingAction, plan: &Plan, scope: TokenSco
     if matches!(&plan.intent, Intent::SignIn(intent) if intent.keep == TokenStorage::EncryptedFile) {
         fields.extend([Field::of(Ask::Passphrase), Field::of(Ask::PassphraseAgain)]);
     }
-    model.modal = Some(Modal::SignIn(Box::new(SignIn {
+    model.open(SignIn {
         deed,
         scope,
         fields,
         at: 0,
         in_flight: None,
         problem: None,
-    })));
+    });
 }
 
-const fn dialog(model: &mut Model) -> Option<&mut SignIn> {
-    match &mut model.modal {
-        Some(Modal::SignIn(dialog)) => Some(dialog),
-        _ => None,
+impl SignIn {
+    /// Applies `key` to the focused field.
+    fn edit(&mut self, key: Key) {
+        if self.in_flight.is_some() {
+            return;
+        }
+        let Some(field) = self.fields.get_mut(self.at) else {
+            return;
+        };
+        match key {
+            Key::Char(c) if field.text.len() < LONGEST => field.text.push(c),
+            Key::Backspace => field.text.pop(),
+            Key::Ctrl('u' | 'w') => field.text.clear(),
+            _ => {}
+        }
     }
 }
 
-/// Closes the dialog and wipes the input.
-pub fn close(model: &mut Model) {
-    if dialog(model).is_some() {
-        model.modal = None;
+impl Dialog for SignIn {
+    fn scope(&self) -> Scope {
+        Scope::SIGN_IN
+    }
+
+    fn boxed(&self) -> Box<dyn Dialog> {
+        Box::new(self.clone())
+    }
+
+    fn draw(&self, model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
+        super::view::draw(model, self, frame, drawn);
+    }
+
+    fn move_by(&mut self, _: &Model, steps: isize) {
+        self.at = form::next_field(self.at, self.fields.len(), steps);
+    }
+
+    fn pick(&mut self, _: &Model, line: usize) {
+        self.at = line.min(self.fields.len().saturating_sub(1));
+    }
+
+    fn typed(&mut self, _: &Model, key: Key) {
+        self.edit(key);
+    }
+
+    /// Pastes without surrounding white space; passwords may be long.
+    fn paste(&mut self, _: &Model, text: &Hidden) {
+        for c in text.expose().trim().chars().filter(|c| !c.is_control()) {
+            self.edit(Key::Char(c));
+        }
+    }
+
+    /// The input is wiped when the dialog is dropped.
+    fn close(self: Box<Self>, model: &mut Model) {
         model.say("sign-in cancelled; nothing started");
     }
-}
 
-/// Moves to another field.
-pub fn step(model: &mut Model, steps: isize) {
-    let Some(dialog) = dialog(model) else { return };
-    let count = dialog.fields.len().max(1) as isize;
-    dialog.at = (dialog.at as isize + steps).rem_euclid(count) as usize;
-}
-
-/// Applies `key` to the focused field.
-pub fn edit(model: &mut Model, key: Key) {
-    let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight.is_none()) else {
-        return;
-    };
-    let Some(field) = dialog.fields.get_mut(dialog.at) else {
-        return;
-    };
-    match key {
-        Key::Char(c) if field.text.len() < LONGEST => field.text.push(c),
-        Key::Backspace => field.text.pop(),
-        Key::Ctrl('u' | 'w') => field.text.clear(),
-        _ => {}
-    }
-}
-
-/// Pastes into the focused field, without surrounding white space.
-pub fn paste(model: &mut Model, text: &Hidden) {
-    for c in text.expose().trim().chars().filter(|c| !c.is_control()) {
-        edit(model, Key::Char(c));
+    fn is_secret(&self) -> bool {
+        true
     }
 }
 
 /// Handles Enter: moves to the next empty field; after the last one, signs in at Ubuntu One.
-pub fn accept(model: &mut Model) -> Vec<Effect> {
-    let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight.is_none()) else {
+pub(super) fn accept(model: &mut Model) -> Vec<Effect> {
+    let Some(dialog) = model
+        .dialog_mut::<SignIn>()
+        .filter(|dialog| dialog.in_flight.is_none())
+    else {
         return Vec::new();
     };
     let count = dialog.fields.len();
@@ -88,7 +109,7 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
         dialog.at = at;
         return Vec::new();
     }
-    if dialog.typed(Ask::Passphrase) != dialog.typed(Ask::PassphraseAgain) {
+    if dialog.entry(Ask::Passphrase) != dialog.entry(Ask::PassphraseAgain) {
         dialog.problem = Some(Problem::new(ProblemKind::Usage, "the passphrases differ"));
         for field in &mut dialog.fields {
             if matches!(field.ask, Ask::Passphrase | Ask::PassphraseAgain) {
@@ -102,7 +123,7 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let id = model.next_id();
-    let Some(Modal::SignIn(dialog)) = &mut model.modal else {
+    let Some(dialog) = model.dialog_mut::<SignIn>() else {
         return Vec::new();
     };
     dialog.in_flight = Some(id);
@@ -116,9 +137,9 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
 
 fn entered(dialog: &SignIn) -> Option<Entered> {
     Some(Entered {
-        email: dialog.typed(Ask::Email)?.clone(),
-        password: dialog.typed(Ask::Password)?.clone(),
-        otp: dialog.typed(Ask::Otp).cloned(),
+        email: dialog.entry(Ask::Email)?.clone(),
+        password: dialog.entry(Ask::Password)?.clone(),
+        otp: dialog.entry(Ask::Otp).cloned(),
     })
 }
 
@@ -131,7 +152,10 @@ fn focus(dialog: &mut SignIn, ask: Ask) {
 /// Handles the answer of Ubuntu One: continues the action, asks for more, or allows another
 /// attempt.
 pub fn discharged(model: &mut Model, id: RequestId, result: Result<Discharge, Problem>) -> Vec<Effect> {
-    let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight == Some(id)) else {
+    let Some(dialog) = model
+        .dialog_mut::<SignIn>()
+        .filter(|dialog| dialog.in_flight == Some(id))
+    else {
         return Vec::new();
     };
     dialog.in_flight = None;
@@ -140,14 +164,14 @@ pub fn discharged(model: &mut Model, id: RequestId, result: Result<Discharge, Pr
             let given = Given {
                 login: entered(dialog),
                 proof: Some(proof),
-                passphrase: dialog.typed(Ask::Passphrase).cloned(),
+                passphrase: dialog.entry(Ask::Passphrase).cloned(),
             };
             let deed = dialog.deed.clone();
             model.modal = None;
             crate::console::update::begin(model, deed, given)
         }
         Ok(Discharge::OtpWanted) => {
-            if dialog.typed(Ask::Otp).is_none() {
+            if dialog.entry(Ask::Otp).is_none() {
                 let after = dialog
                     .fields
                     .iter()
@@ -162,7 +186,7 @@ pub fn discharged(model: &mut Model, id: RequestId, result: Result<Discharge, Pr
             // In any case a one-time password is not valid twice, and a refused password is typed
             // again. Without an answer neither was refused.
             if problem.kind == ProblemKind::Credentials {
-                let wrong = if dialog.typed(Ask::Otp).is_some() {
+                let wrong = if dialog.entry(Ask::Otp).is_some() {
                     Ask::Otp
                 } else {
                     Ask::Password

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::SignIn;
 use crate::console::actions::ActionId;
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::view::look::Tone;
 use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};
@@ -130,9 +130,9 @@ fn below(model: &Model, dialog: &SignIn) -> Vec<Line> {
     }
     let keymap = &model.setting.keymap;
     let keys = [
-        keymap.brief(ActionId::SignInAccept, "next or sign in"),
-        keymap.brief(ActionId::SignInNext, "change field"),
-        keymap.brief(ActionId::SignInClose, "cancel"),
+        keymap.brief(ActionId::SIGN_IN_ACCEPT, "next or sign in"),
+        keymap.brief(ActionId::NEXT_FIELD, "change field"),
+        keymap.brief(ActionId::CLOSE, "cancel"),
     ];
     vec![Line::text(keys.join("    "), Tone::Dim)]
 }

@@ -1,38 +1,23 @@
 //! Handles keys and answers of the list of tags.
 
 use chrono::{DateTime, Utc};
+use ratatui::Frame;
 use tui_input::Input;
 
-use super::{Tags, of_prompt, of_upload, rows};
+use super::{Tags, rows};
 use crate::console::Model;
-use crate::console::dialogs::Modal;
+use crate::console::actions::{ActionId, Key, Scope};
+use crate::console::components::{Dialog, List, form};
+use crate::console::dialogs::search_view;
 use crate::console::effect::{Effect, RequestId};
-use crate::console::msg::TagsMsg;
+use crate::console::view::Drawn;
 use crate::domain::tags::TagList;
 use crate::domain::{Observed, Problem};
 
-/// Handles a key.
-pub fn update(model: &mut Model, msg: TagsMsg) -> Vec<Effect> {
-    match msg {
-        TagsMsg::Open => return open(model),
-        TagsMsg::Again => return again(model),
-        TagsMsg::Take => take(model),
-        TagsMsg::Step(steps) => {
-            if let Some(Modal::Tags(dialog)) = &mut model.modal {
-                dialog.at = dialog.at.saturating_add_signed(steps);
-            }
-        }
-        TagsMsg::Close => close(model, None),
-    }
-    Vec::new()
-}
-
-fn open(model: &mut Model) -> Vec<Effect> {
-    let repository = match &model.modal {
-        Some(Modal::Prompt(prompt)) => of_prompt(model, prompt),
-        Some(Modal::Upload(dialog)) => of_upload(model, dialog),
-        _ => None,
-    };
+/// Opens the list for the focused field.
+pub fn open(model: &mut Model) -> Vec<Effect> {
+    let dialog = model.modal.as_deref();
+    let repository = dialog.and_then(|dialog| dialog.repository(model));
     let (Some(repository), Some(under)) = (repository, model.modal.take()) else {
         return Vec::new();
     };
@@ -40,21 +25,20 @@ fn open(model: &mut Model) -> Vec<Effect> {
         .tags
         .get(&repository)
         .is_some_and(|seen| seen.value.is_some());
-    model.modal = Some(Modal::Tags(Box::new(Tags {
+    model.open(Tags {
         repository,
         filter: Input::default(),
-        at: 0,
-        offset: 0,
+        list: List::default(),
         in_flight: None,
         under,
-    })));
+    });
     if known { Vec::new() } else { again(model) }
 }
 
 /// Reads the tags from the registry again.
-fn again(model: &mut Model) -> Vec<Effect> {
+pub(super) fn again(model: &mut Model) -> Vec<Effect> {
     let id = model.next_id();
-    let Some(Modal::Tags(dialog)) = &mut model.modal else {
+    let Some(dialog) = model.dialog_mut::<Tags>() else {
         return Vec::new();
     };
     if dialog.in_flight.is_some() {
@@ -69,49 +53,78 @@ fn again(model: &mut Model) -> Vec<Effect> {
 
 /// Stores the answer of the registry.
 pub fn listed(model: &mut Model, id: RequestId, at: DateTime<Utc>, answer: Result<TagList, Problem>) {
-    let Some(Modal::Tags(dialog)) = &mut model.modal else {
+    let Some(dialog) = model.dialog_mut::<Tags>() else {
         return;
     };
     if dialog.in_flight != Some(id) {
         return;
     }
     dialog.in_flight = None;
+    let repository = dialog.repository.clone();
     model.now = model.now.max(at);
-    let seen = model.tags.entry(dialog.repository.clone()).or_default();
+    let seen = model.tags.entry(repository).or_default();
     seen.refresh(Observed::from_result(answer, at));
 }
 
 /// Puts the selected tag into the field below the list.
-fn take(model: &mut Model) {
-    let Some(Modal::Tags(dialog)) = &model.modal else {
+pub(super) fn take(model: &mut Model) {
+    let Some(dialog) = model.dialog::<Tags>() else {
         return;
     };
-    match rows(model, dialog).get(dialog.at).map(|tag| (*tag).to_owned()) {
-        Some(tag) => close(model, Some(&tag)),
-        None => model.refuse("no tag is selected"),
-    }
-}
-
-fn close(model: &mut Model, tag: Option<&str>) {
-    let Some(Modal::Tags(dialog)) = model.modal.take() else {
-        return;
+    let Some(tag) = rows(model, dialog)
+        .get(dialog.list.at)
+        .map(|tag| (*tag).to_owned())
+    else {
+        return model.refuse("no tag is selected");
     };
-    let Tags {
+    if let Some(Tags {
         repository,
         mut under,
         ..
-    } = *dialog;
-    match (&mut under, tag) {
-        (Modal::Prompt(prompt), Some(tag)) => {
-            prompt.input = Input::new(tag.to_owned());
-            prompt.error = None;
-        }
-        (Modal::Upload(upload), Some(tag)) => {
-            upload.input = Input::new(repository.tagged(tag).to_string());
-            upload.stem = None;
-            upload.at = 0;
-        }
-        _ => {}
+    }) = model.take_dialog::<Tags>()
+    {
+        under.put_tag(&repository, &tag);
+        model.modal = Some(under);
     }
-    model.modal = Some(under);
+}
+
+impl Dialog for Tags {
+    fn scope(&self) -> Scope {
+        Scope::TAGS
+    }
+
+    fn boxed(&self) -> Box<dyn Dialog> {
+        Box::new(self.clone())
+    }
+
+    fn draw(&self, model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
+        super::view::draw(model, self, frame, drawn);
+    }
+
+    fn fit(&mut self, model: &Model) {
+        let count = rows(model, self).len();
+        self.list.fit(usize::from(search_view::height(model)), count);
+    }
+
+    fn move_by(&mut self, _: &Model, steps: isize) {
+        self.list.step(steps);
+    }
+
+    fn pick(&mut self, _: &Model, line: usize) {
+        self.list.at = line;
+    }
+
+    fn typed(&mut self, _: &Model, key: Key) {
+        if form::edit(&mut self.filter, key) {
+            self.list.at = 0;
+        }
+    }
+
+    fn double_click(&self) -> Option<ActionId> {
+        Some(ActionId::TAGS_TAKE)
+    }
+
+    fn close(self: Box<Self>, model: &mut Model) {
+        model.modal = Some(self.under);
+    }
 }

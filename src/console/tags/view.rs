@@ -4,7 +4,8 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::{Tags, rows};
-use crate::console::dialogs::{Line, search_height, search_view};
+use crate::console::components::Line;
+use crate::console::dialogs::search_view;
 use crate::console::view::look::Tone;
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::view::{self, Drawn};
@@ -19,22 +20,22 @@ pub fn draw(model: &Model, dialog: &Tags, frame: &mut Frame, drawn: &mut Drawn) 
     let inner = search_view::frame_of(model, &title, frame, drawn);
     search_view::field(model, &dialog.filter, inner, frame);
     let tags = rows(model, dialog);
-    let height = usize::from(search_height(model));
+    let height = usize::from(search_view::height(model));
     let widest = tags.iter().map(|tag| words::width(tag)).max().unwrap_or(0);
     let column = widest.min(TAG).min(usize::from(inner.width) / 2) + 2;
     // A column of its own, also for tags without a digest; none where no digest is known.
     let digests = tags.iter().filter_map(|tag| digest(model, dialog, tag));
     let digests = digests.map(|text| words::width(&text) + 2).next().unwrap_or(0);
-    let shown = tags.iter().enumerate().skip(dialog.offset).take(height);
+    let shown = tags.iter().enumerate().skip(dialog.list.offset).take(height);
     for ((at, tag), y) in shown.zip(inner.y + 1..) {
         let rect = Rect::new(inner.x, y, inner.width, 1);
         let mut cells = Cells::new(usize::from(rect.width));
-        cells.push(search_view::mark(model, at == dialog.at));
+        cells.push(search_view::mark(model, at == dialog.list.at));
         cells.put(tag, column, Tone::Plain);
         let digest = digest(model, dialog, tag).unwrap_or_default();
         cells.put(&digest, digests, Tone::Dim);
         cells.push(Piece::new(releases(model, dialog, tag), Tone::Dim));
-        search_view::entry(model, cells, rect, at, at == dialog.at, frame, drawn);
+        search_view::entry(model, cells, rect, at, at == dialog.list.at, frame, drawn);
     }
     let room = usize::from(inner.width.saturating_sub(2));
     let top = inner.bottom().saturating_sub(3).max(inner.y + 1);

@@ -2,12 +2,15 @@
 //! Tab.
 
 use super::world::{console, press, record, screen, type_in};
-use crate::console::actions::{self, ActionId, Key};
+use crate::console::actions::{ActionId, Key};
 use crate::console::command;
-use crate::console::dialogs::Modal;
+use crate::console::dialogs::Palette;
+use crate::console::dialogs::Prompt;
 use crate::console::effect::Effect;
 use crate::console::model::Screen;
-use crate::console::{Model, panes};
+use crate::console::release::Release;
+use crate::console::upload::Upload;
+use crate::console::{Model, panes, registry};
 use crate::plan::{Content, Intent, RolledBack};
 
 fn typed(line: &str) -> Model {
@@ -20,11 +23,9 @@ fn typed(line: &str) -> Model {
 }
 
 fn field(model: &Model) -> &str {
-    match &model.modal {
-        Some(Modal::Palette(palette)) => palette.input.value(),
-        Some(Modal::Upload(dialog)) => dialog.input.value(),
-        _ => panic!("no field"),
-    }
+    let palette = model.dialog::<Palette>().map(|dialog| dialog.input.value());
+    let upload = model.dialog::<Upload>().map(|dialog| dialog.input.value());
+    palette.or(upload).unwrap()
 }
 
 fn intent(model: &Model) -> &Intent {
@@ -128,7 +129,7 @@ fn a_word_that_is_wrong_is_said_to_be_wrong() {
     assert!(screen(&model).0.contains("no run 20200101T000000Z-0000"));
     let mut model = typed("resume ");
     press(&mut model, Key::Enter);
-    assert!(matches!(model.modal, Some(Modal::Prompt(_))));
+    assert!(model.dialog::<Prompt>().is_some());
     // Without a space the name is searched as usual.
     assert!(command::typed("publish").is_empty());
     assert!(command::typed("publisher 2023").is_empty());
@@ -136,7 +137,7 @@ fn a_word_that_is_wrong_is_said_to_be_wrong() {
 
 #[test]
 fn what_takes_words_is_told_apart_by_name() {
-    for spec in actions::all().filter(|spec| !spec.takes.is_empty()) {
+    for spec in registry::all().filter(|spec| !spec.takes.is_empty()) {
         let found = command::typed(&format!("{} x", spec.title));
         assert!(
             found.iter().any(|typed| typed.spec.id == spec.id),
@@ -149,7 +150,7 @@ fn what_takes_words_is_told_apart_by_name() {
         .iter()
         .map(|typed| typed.spec.id)
         .collect();
-    assert_eq!(roll_back, [ActionId::RollBackChannel, ActionId::RollBackRun]);
+    assert_eq!(roll_back, [ActionId::ROLL_BACK_CHANNEL, ActionId::ROLL_BACK_RUN]);
 }
 
 #[test]
@@ -221,5 +222,9 @@ fn leaving_a_review_leads_back_to_where_it_was_opened() {
     press(&mut model, Key::Enter);
     assert!(matches!(intent(&model), Intent::Release(_)));
     press(&mut model, Key::Esc);
-    assert!(matches!(&model.modal, Some(Modal::Release(dialog)) if dialog.ticked.len() == 1));
+    assert!(
+        model
+            .dialog::<Release>()
+            .is_some_and(|dialog| dialog.ticked.len() == 1)
+    );
 }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use super::standing::half_released;
 use super::world::{answer, console, now, press, record, refused_rotation, screen, type_in};
-use crate::console::actions::{self, ActionId, Availability, Key, Keymap};
-use crate::console::dialogs::{Modal, Text};
+use crate::console::actions::{ActionId, Availability, Key, Keymap};
+use crate::console::components::Text;
+use crate::console::dialogs::Prompt;
 use crate::console::effect::Effect;
 use crate::console::given::{Discharge, Proof};
 use crate::console::model::Screen;
+use crate::console::sign_in::SignIn;
 use crate::console::sign_in::{Ask, view::DEMO_HINT};
 use crate::console::update::update;
-use crate::console::{Model, Msg, hidden::Hidden, running};
+use crate::console::{Model, Msg, hidden::Hidden, registry, running};
 use crate::demo::environment;
 use crate::domain::{Problem, ProblemKind, Remedy};
 use crate::journal::{Outcome, RunId};
@@ -42,7 +44,7 @@ fn rotating() -> Model {
     press(&mut model, Key::Enter);
     type_in(&mut model, "CHARMHUB_TOKEN");
     assert!(press(&mut model, Key::Enter).is_empty());
-    assert!(matches!(model.modal, Some(Modal::SignIn(_))));
+    assert!(model.dialog::<SignIn>().is_some());
     model
 }
 
@@ -160,11 +162,11 @@ fn a_wrong_password_is_said_in_the_dialog_and_tried_again() {
     );
     say(&mut model, id, Err(refused));
     see(&model, "does not know this email");
-    let Some(Modal::SignIn(dialog)) = &model.modal else {
+    let Some(dialog) = model.dialog::<SignIn>() else {
         panic!("the dialog is gone");
     };
-    assert!(dialog.typed(Ask::Password).unwrap().is_empty());
-    assert!(!dialog.typed(Ask::Email).unwrap().is_empty());
+    assert!(dialog.entry(Ask::Password).unwrap().is_empty());
+    assert!(!dialog.entry(Ask::Email).unwrap().is_empty());
     type_in(&mut model, "right");
     let id = sent(&press(&mut model, Key::Enter));
     let effects = say(&mut model, id, Ok(Discharge::Signed(proof())));
@@ -233,7 +235,7 @@ fn a_paste_confirms_no_rotation() {
     press(&mut model, Key::Enter);
     update(&mut model, Msg::Paste("CHARMHUB_TOKEN".into()));
     assert!(press(&mut model, Key::Enter).is_empty());
-    assert!(matches!(model.modal, Some(Modal::Prompt(_))));
+    assert!(model.dialog::<Prompt>().is_some());
 }
 
 #[test]
@@ -348,7 +350,7 @@ fn signing_in_is_offered_only_where_charmhub_refused_the_credential() {
         let refused = Msg::Planned(*id, now(), previous.clone(), Box::new(Err(problem)));
         update(&mut model, refused);
         let offered = screen(&model).0.contains("press L to sign in and return here");
-        let spec = actions::spec(ActionId::ReviewSignIn).unwrap();
+        let spec = registry::spec(ActionId::REVIEW_SIGN_IN).unwrap();
         assert_eq!(spec.standing(&model) == Availability::Enabled, offered);
         offered
     };
@@ -386,10 +388,10 @@ fn leaving_the_sign_in_comes_back_too() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('p'));
     let before = reviewed(&model).unwrap();
-    model.modal = Some(Modal::Problem(Text::of_problem(
+    model.open(Text::of_problem(
         "The run did not start",
         &Problem::new(ProblemKind::Credentials, EXPIRED).with_expired_credential(),
-    )));
+    ));
     update(&mut model, Msg::Resize(120, 40));
     see(&model, "press L to sign in and return here");
     press(&mut model, Key::Char('L'));
@@ -403,16 +405,16 @@ fn leaving_the_sign_in_comes_back_too() {
 #[test]
 fn another_problem_offers_no_sign_in() {
     let mut model = console((120, 40), false);
-    model.modal = Some(Modal::Problem(Text::of_problem(
+    model.open(Text::of_problem(
         "It broke",
         &Problem::new(ProblemKind::Network, "no answer"),
-    )));
+    ));
     press(&mut model, Key::Char('L'));
-    assert!(matches!(model.modal, Some(Modal::Problem(_))));
+    assert!(model.dialog::<Text>().is_some());
     assert!(
         crate::console::actions::footer(&model)
             .iter()
-            .all(|spec| spec.id != ActionId::TextSignIn)
+            .all(|spec| spec.id != ActionId::TEXT_SIGN_IN)
     );
 }
 
@@ -491,7 +493,7 @@ fn a_failed_rotation_is_taken_up_without_a_sign_in_once_it_is_sealed() {
         press(&mut model, Key::Char('r'));
         type_in(&mut model, "CHARMHUB_TOKEN");
         let effects = press(&mut model, Key::Enter);
-        assert_eq!(matches!(model.modal, Some(Modal::SignIn(_))), signs_in);
+        assert_eq!(model.dialog::<SignIn>().is_some(), signs_in);
         let resumed = matches!(effects.as_slice(), [Effect::Resume { .. }]);
         assert_eq!(resumed, !signs_in, "{effects:?}");
     }

@@ -2,16 +2,13 @@
 
 use super::world::{console, press, record, screen, type_in};
 use crate::console::actions::Key;
-use crate::console::dialogs::Modal;
+use crate::console::components::Text;
 use crate::console::model::Screen;
 use crate::console::{Model, panes};
 use crate::journal::Outcome;
 
 fn offset(model: &Model) -> usize {
-    match &model.modal {
-        Some(Modal::Details(text)) => text.offset,
-        _ => panic!("no details"),
-    }
+    model.dialog::<Text>().unwrap().offset
 }
 
 #[test]
@@ -19,10 +16,7 @@ fn words_are_searched_in_details_and_n_goes_on() {
     let mut model = console((80, 12), false);
     press(&mut model, Key::Enter);
     press(&mut model, Key::Char('n'));
-    assert!(
-        matches!(model.modal, Some(Modal::Details(_))),
-        "n means nothing yet"
-    );
+    assert!(model.dialog::<Text>().is_some(), "n means nothing yet");
     press(&mut model, Key::Char('/'));
     type_in(&mut model, "SHA256:");
     let shown = screen(&model).0;
@@ -44,7 +38,7 @@ fn words_are_searched_in_details_and_n_goes_on() {
     assert!(screen(&model).0.contains("/qyom (no match)"));
     press(&mut model, Key::Esc);
     assert!(!screen(&model).0.contains("/qyom"));
-    assert!(matches!(model.modal, Some(Modal::Details(_))));
+    assert!(model.dialog::<Text>().is_some());
     press(&mut model, Key::Esc);
     assert!(model.modal.is_none());
 }

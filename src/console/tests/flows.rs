@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::world::{answer, console, now, press, record, screen, snapshot, type_in};
 use crate::console::actions::{self, ActionId, Key};
-use crate::console::dialogs::Modal;
+use crate::console::dialogs::Prompt;
 use crate::console::effect::Effect;
 use crate::console::model::Screen;
 use crate::console::update::update;
@@ -157,7 +157,7 @@ fn an_open_run_is_taken_up_by_typing() {
     assert!(effects.is_empty());
     press(&mut model, Key::Char('5'));
     press(&mut model, Key::Char('r'));
-    assert!(matches!(model.modal, Some(Modal::Prompt(_))));
+    assert!(model.dialog::<Prompt>().is_some());
     type_in(&mut model, "2025-01-27");
     let effects = press(&mut model, Key::Enter);
     assert!(
@@ -198,7 +198,7 @@ fn the_footer_and_help_come_from_the_table_and_can_be_clicked() {
         assert!(last.contains(spec.title), "{} in {last}", spec.title);
     }
     let x = last.find("publish").unwrap() as u16;
-    assert_eq!(drawn.click(x, 39), Some(Msg::Act(ActionId::Publish)));
+    assert_eq!(drawn.click(x, 39), Some(Msg::Act(ActionId::PUBLISH)));
     press(&mut model, Key::Char('?'));
     type_in(&mut model, "zoom");
     assert!(!model.zoomed);

@@ -7,15 +7,17 @@ use super::queue::{ended, queued};
 use super::standing::{half_released, stands, with_runs};
 use super::world::{console, press, record, refused_rotation, screen, type_in};
 use crate::config::UserConfig;
-use crate::console::actions::{self, ActionId, Availability, Chord, Key, Keymap, Scope, needed};
-use crate::console::dialogs::{Modal, Text};
+use crate::console::actions::{self, ActionId, Availability, Chord, Key, Keymap, Scope};
+use crate::console::components::Text;
+use crate::console::dialogs::Leave;
 use crate::console::jumps;
 use crate::console::live::Live;
 use crate::console::model::Screen;
 use crate::console::panes::{self, PaneId};
+use crate::console::running::Stop;
 use crate::console::tour::{self, Step};
 use crate::console::update::update;
-use crate::console::{Model, Msg};
+use crate::console::{Model, Msg, registry};
 use crate::domain::{Problem, ProblemKind};
 use crate::journal::Outcome;
 use crate::plan::{Intent, LaterChanges};
@@ -153,11 +155,11 @@ fn states() -> Vec<Model> {
     }
     all.push(model);
     let mut model = console((120, 40), false);
-    model.modal = Some(Modal::Problem(Text::of_problem("No", &problem)));
+    model.open(Text::of_problem("No", &problem));
     all.push(model.clone());
-    model.modal = Some(Modal::Leave);
+    model.open(Leave);
     all.push(model.clone());
-    model.modal = Some(Modal::Stop(record(None).id));
+    model.open(Stop { run: record(None).id });
     all.push(model);
     let mut model = console((120, 40), false);
     model.setting.demo = true;
@@ -188,7 +190,8 @@ fn every_action_is_sent_by_each_of_its_keys_or_says_why_not() {
     let mut seen: BTreeSet<(ActionId, bool)> = BTreeSet::new();
     for mut model in states() {
         model.notice = None;
-        for spec in actions::in_scopes(&actions::scopes(&model)) {
+        let scopes = actions::scopes(&model);
+        for spec in model.setting.keymap.clone().in_scopes(&scopes) {
             let availability = (spec.availability)(&model);
             let enabled = availability == Availability::Enabled;
             if availability == Availability::Hidden || !seen.insert((spec.id, enabled)) {
@@ -196,6 +199,19 @@ fn every_action_is_sent_by_each_of_its_keys_or_says_why_not() {
             }
             met.insert(spec.id);
             for chord in model.setting.keymap.keys(spec.id) {
+                // In a field a shared key such as `k` is a letter.
+                let typed = !model
+                    .setting
+                    .keymap
+                    .meaning(&scopes, *chord)
+                    .any(|own| own.id == spec.id);
+                if typed {
+                    assert!(
+                        scopes.first().is_some_and(|scope| scope.takes_text()),
+                        "{chord}: {spec:?}"
+                    );
+                    continue;
+                }
                 let mut by_key = model.clone();
                 let effects = strike(&mut by_key, *chord);
                 if let Availability::Disabled(reason) = availability {
@@ -209,13 +225,13 @@ fn every_action_is_sent_by_each_of_its_keys_or_says_why_not() {
                     continue;
                 }
                 let mut sent = model.clone();
-                let wanted = update(&mut sent, spec.message.clone());
+                let wanted = update(&mut sent, Msg::Act(spec.id));
                 assert_eq!(effects, wanted, "{chord}: {:?}", spec.id);
                 assert!(same(&by_key, &sent), "{chord}: {:?}", spec.id);
             }
         }
     }
-    let missed: Vec<_> = actions::all()
+    let missed: Vec<_> = registry::all()
         .map(|spec| spec.id)
         .filter(|id| !met.contains(id))
         .collect();
@@ -226,8 +242,9 @@ fn every_action_is_sent_by_each_of_its_keys_or_says_why_not() {
 fn every_place_can_be_left_and_needs_a_key_for_it() {
     for scope in Scope::narrowest() {
         let scopes = scope.with_wider();
-        let held = actions::in_scopes(&scopes).filter(|spec| needed(spec.id));
-        let on_panes = scopes.contains(&Scope::Panes);
+        let keymap = Keymap::default();
+        let held = keymap.in_scopes(&scopes).filter(|spec| spec.needed);
+        let on_panes = scopes.contains(&Scope::PANES);
         assert!(held.count() > usize::from(!on_panes), "{scope:?}");
     }
 }
@@ -255,9 +272,9 @@ fn g_waits_for_a_second_key_and_shows_what_can_follow() {
     let x = line.chars().position(|c| c == 'g').unwrap() as u16;
     assert_eq!(
         drawn.click(x + 2, y as u16 + 1),
-        Some(Msg::Act(ActionId::Releases))
+        Some(Msg::Act(ActionId::FIRST_ROW))
     );
-    update(&mut model, Msg::Act(ActionId::Activity));
+    update(&mut model, Msg::Act(ActionId::ACTIVITY));
     assert_eq!((model.pane, model.pending), (PaneId::Activity, None));
 }
 
@@ -380,15 +397,16 @@ fn wrong_wishes_are_refused_with_place_and_remedy() {
         begins.contains("key p") && begins.contains("zoom and publish"),
         "{begins}"
     );
-    for stuck in ["interrupt", "text-close", "prompt-accept", "leave-no"] {
+    for stuck in ["interrupt", "close", "prompt-accept", "leave-no"] {
         let text = refused(&format!("[keys]\n{stuck} = []\n"));
         assert!(text.contains(&format!("action {stuck} needs a key")), "{text}");
     }
     for typed in [
-        "filter-accept = \"x\"",
+        "field-keep = \"x\"",
         "interrupt = \"Q\"",
-        "help-close = \"g x\"",
-        "form-next = \"right\"",
+        "close = \"g x\"",
+        "help-close = \"x\"",
+        "form-accept = \"right\"",
     ] {
         let text = refused(&format!("[keys]\n{typed}\n"));
         assert!(text.contains("edits the text field"), "{text}");
@@ -396,10 +414,37 @@ fn wrong_wishes_are_refused_with_place_and_remedy() {
 }
 
 #[test]
+fn earlier_names_of_actions_still_work() {
+    let c = |key| Chord::alone(Key::Char(key));
+    let own = keymap("[keys]\ntext-up = \"9\"\nimage-up = [\"8\", \"up\"]\ntext-close = \"x\"\n").unwrap();
+    assert_eq!(own.keys(ActionId::UP), [c('9'), c('8'), Chord::alone(Key::Up)]);
+    assert_eq!(own.keys(ActionId::DISMISS), [c('x')]);
+    assert_eq!(own.keys(ActionId::CLOSE), [Chord::alone(Key::Esc)]);
+    let own = keymap("[keys]\nchoose-close = [\"9\", \"esc\"]\n").unwrap();
+    let mut model = console((120, 40), false);
+    model.setting.keymap = Arc::new(own);
+    press(&mut model, Key::Char('2'));
+    press(&mut model, Key::Char('i'));
+    assert!(model.modal.is_some());
+    press(&mut model, Key::Char('9'));
+    assert!(model.modal.is_none());
+    press(&mut model, Key::Char('?'));
+    press(&mut model, Key::Char('9'));
+    assert!(model.modal.is_some(), "in a field it is a letter");
+    let only = refused("[keys]\nworkflows-close = \"9\"\n");
+    for part in [
+        "9 cannot be the only key of close",
+        "add a key: close = [\"esc\", \"9\"]",
+    ] {
+        assert!(only.contains(part), "{only}");
+    }
+}
+
+#[test]
 fn every_wrong_entry_is_named_at_once() {
     let all = refused(
         "[keys]\npromote-relase = \"m\"\npublish = \"g\"\nzoom = [\"Ctrl+Z\", \"Ctrl+Y\"]\n\
-         text-close = []\nrotate = \"L\"\n",
+         close = []\nrotate = \"L\"\n",
     );
     for part in [
         "6 problems in [keys]",
@@ -407,8 +452,8 @@ fn every_wrong_entry_is_named_at_once() {
         "line 3, column 1: key g is used alone",
         "line 4, column 1: invalid key 'Ctrl+Z'",
         "line 4, column 1: invalid key 'Ctrl+Y'",
-        "line 5, column 1: action text-close needs a key",
-        "line 6, column 1: key L is used by both rotate and sign-in",
+        "line 5, column 1: action close needs a key",
+        "line 6, column 1: key L is used by both sign-in and rotate",
     ] {
         assert!(all.contains(part), "{part} in {all}");
     }
@@ -418,9 +463,9 @@ fn every_wrong_entry_is_named_at_once() {
 #[test]
 fn keys_can_be_exchanged() {
     let own = keymap("[keys]\npublish = \"P\"\npromote-release = \"p\"\npromote-channel = \"M\"\n").unwrap();
-    assert_eq!(own.first(ActionId::Publish), "P");
-    assert_eq!(own.first(ActionId::PromoteRelease), "p");
-    assert_eq!(own.shown(ActionId::Refresh), "ctrl-r, f5");
+    assert_eq!(own.first(ActionId::PUBLISH), "P");
+    assert_eq!(own.first(ActionId::PROMOTE_RELEASE), "p");
+    assert_eq!(own.shown(ActionId::REFRESH), "ctrl-r, f5");
 }
 
 #[test]
@@ -459,8 +504,8 @@ fn the_way_back_leads_to_pane_and_row() {
 
 #[test]
 fn the_page_names_every_action_with_its_keys() {
-    let page = actions::page::page();
-    for spec in actions::all() {
+    let page = registry::key_page();
+    for spec in registry::all() {
         assert!(
             page.contains(&format!("| `{}` |", spec.id.name())),
             "{:?}",

@@ -7,7 +7,7 @@ use super::pane_states::{NAME, State, in_state};
 use super::styled::{SIZES, frame, line, text};
 use super::world::{console, press};
 use crate::console::actions::Key;
-use crate::console::dialogs::{Line, Modal, Text};
+use crate::console::components::{Line, Text};
 use crate::console::panes::PaneId;
 use crate::console::update::update;
 use crate::console::view::look::{Look, Tone};
@@ -112,7 +112,7 @@ fn dialogs_and_titles_bear_any_name() {
                 Line::of("name", name.clone(), Tone::Plain),
                 Line::text(name.repeat(4), Tone::Warn),
             ];
-            model.modal = Some(Modal::Details(Text::new(name.clone(), lines)));
+            model.open(Text::new(name.clone(), lines));
             assert_whole(&model, &format!("dialog {size:?} {cut}"));
             model.modal = None;
             model.refuse(name.clone());

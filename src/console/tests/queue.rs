@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::world::{answer, console, now, press, record, screen, type_in};
 use crate::config::UserConfig;
 use crate::console::actions::{Key, Keymap};
-use crate::console::dialogs::Modal;
+use crate::console::components::Text;
+use crate::console::dialogs::Leave;
 use crate::console::effect::{Effect, RequestId};
 use crate::console::live::State;
 use crate::console::model::Screen;
@@ -111,7 +112,7 @@ fn where_the_run_before_it_did_not_end_well_it_asks_again() {
             &mut model,
             Msg::Started(id, Err(Problem::new(ProblemKind::Conflict, "no"))),
         );
-        assert!(matches!(model.modal, Some(Modal::Problem(_))));
+        assert!(model.dialog::<Text>().is_some());
     }
 }
 
@@ -175,7 +176,7 @@ fn those_behind_one_that_asks_do_not_start_either() {
 fn it_can_be_taken_out_and_a_quit_asks() {
     let (mut model, run) = queued((120, 40));
     press(&mut model, Key::Char('q'));
-    assert!(matches!(model.modal, Some(Modal::Leave)));
+    assert!(model.dialog::<Leave>().is_some());
     assert!(screen(&model).0.contains("1 confirmed plan is queued"));
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('x'));

@@ -2,17 +2,18 @@
 //! without a typed confirmation, and never in read-only mode.
 
 use super::world::{answer, console, now, record, screen};
-use crate::console::actions::{self, Availability, Key, Scope, TURNS};
-use crate::console::dialogs::Modal;
+use crate::console::actions::{self, ActionId, Availability, Key, Scope};
+use crate::console::components::Text;
+use crate::console::dialogs::Prompt;
 use crate::console::effect::Effect;
 use crate::console::given::Discharge;
 use crate::console::jumps;
 use crate::console::layout::{self, layout};
-use crate::console::msg::SignInMsg;
 use crate::console::panes::PaneId;
+use crate::console::sign_in::SignIn;
 use crate::console::split::{Border, Grip};
 use crate::console::update::update;
-use crate::console::{Model, Msg};
+use crate::console::{Model, Msg, registry};
 use crate::domain::{Problem, ProblemKind};
 use crate::journal::Outcome;
 
@@ -49,8 +50,8 @@ fn message(dice: &mut Dice) -> Msg {
         }
         19 => [
             Msg::Paste("2025-01-27".into()),
-            Msg::SignIn(SignInMsg::Accept),
-            Msg::SignIn(SignInMsg::Step(-1)),
+            Msg::Act(ActionId::SIGN_IN_ACCEPT),
+            Msg::Act(ActionId::PREVIOUS_FIELD),
             Msg::Pick(dice.roll(5) as usize),
             Msg::Twice,
             Msg::Drag(
@@ -104,14 +105,14 @@ fn said_by_ubuntu_one(dice: &mut Dice) -> Result<Discharge, Problem> {
 /// Returns true if `effect` follows from a confirmation that was typed in full.
 fn rightly(before: &Model, msg: &Msg, effect: &Effect) -> bool {
     // A sign-in is opened by a confirmation and carries what was confirmed.
-    if let (Some(Modal::SignIn(dialog)), Msg::Discharged(id, _)) = (&before.modal, msg) {
+    if let (Some(dialog), Msg::Discharged(id, _)) = (before.dialog::<SignIn>(), msg) {
         return dialog.in_flight == Some(*id) && !before.setting.read_only;
     }
     // A waiting plan was confirmed, and is unchanged.
     if matches!(msg, Msg::Planned(..) | Msg::Ended(..)) {
         return before.queue.holds(effect) && !before.setting.read_only;
     }
-    let Some(Modal::Prompt(prompt)) = &before.modal else {
+    let Some(prompt) = before.dialog::<Prompt>() else {
         return false;
     };
     let typed = prompt.wanted.as_deref() == Some(prompt.input.value().trim());
@@ -192,9 +193,10 @@ fn keys_mean_one_thing(model: &Model, seed: u64) {
         Scope::narrowest().any(|scope| scope.with_wider() == scopes),
         "{scopes:?}"
     );
-    for (one, other) in TURNS {
+    let shared = registry::all().filter_map(|spec| Some((spec.id, spec.shares?)));
+    for (one, other) in shared {
         let offered = |id| {
-            let spec = actions::spec(id).unwrap();
+            let spec = registry::spec(id).unwrap();
             scopes.contains(&spec.scope) && (spec.availability)(model) != Availability::Hidden
         };
         assert!(
@@ -340,7 +342,7 @@ fn ten_thousand_revisions_build_only_what_is_seen() {
     update(&mut model, Msg::Key(Key::Char('3')));
     update(&mut model, Msg::Key(Key::Enter));
     let (text, drawn) = screen(&model);
-    assert!(text.contains("10000 revisions") || matches!(model.modal, Some(Modal::Details(_))));
+    assert!(text.contains("10000 revisions") || model.dialog::<Text>().is_some());
     assert!(
         drawn.rows_built <= 29 + 16 + 29 + 16 + 16 + 40,
         "{}",

@@ -7,9 +7,9 @@ use tui_input::Input;
 use super::transfers::{on_charms, plan_of};
 use super::world::{press, screen, type_in};
 use crate::console::actions::Key;
-use crate::console::dialogs::Modal;
 use crate::console::paths::Folder;
 use crate::console::upload;
+use crate::console::upload::Upload;
 use crate::domain::Release;
 
 #[test]
@@ -60,12 +60,12 @@ fn completions_for_an_image_are_images_and_shown_whole() {
         path: "/home/me/images".to_owned(),
         names: vec!["engine.rock".to_owned()],
     });
-    let Some(Modal::Upload(dialog)) = &model.modal else {
+    let Some(dialog) = model.dialog::<Upload>() else {
         unreachable!("the dialog is open")
     };
     assert_eq!(dialog.images, Some(true));
     let offered = |typed: &str| {
-        let mut dialog = (**dialog).clone();
+        let mut dialog = dialog.clone();
         dialog.input = Input::new(typed.to_owned());
         let known = upload::known(&model, &dialog).into_iter();
         known.map(|known| known.text).collect::<Vec<_>>()

@@ -190,7 +190,7 @@ fn what_is_asked_is_seen_in_the_smallest_terminal() {
 #[test]
 fn a_plan_that_must_wait_for_another_run_is_not_confirmed_and_says_how_to_finish_that_run() {
     use super::standing::{half_released, with_runs};
-    use crate::console::dialogs::Modal;
+    use crate::console::dialogs::Prompt;
     use crate::journal::Outcome;
     use crate::plan::Intent;
 
@@ -217,6 +217,6 @@ fn a_plan_that_must_wait_for_another_run_is_not_confirmed_and_says_how_to_finish
     assert!(screen(&model).0.contains("another run must be finished first"));
     model.runs[0].outcome = Some(Outcome::Done);
     press(&mut model, Key::Enter);
-    assert!(matches!(model.modal, Some(Modal::Prompt(_))));
+    assert!(model.dialog::<Prompt>().is_some());
     assert!(!screen(&model).0.contains("This plan cannot start"));
 }

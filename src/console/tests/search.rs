@@ -3,33 +3,31 @@
 use super::world::{console, press, record, screen, type_in};
 use crate::console::Model;
 use crate::console::actions::{self, ActionId, Availability, Key};
-use crate::console::dialogs::{Modal, help, palette};
+use crate::console::dialogs::Help;
+use crate::console::dialogs::Palette;
+use crate::console::dialogs::{help, palette};
 use crate::console::model::Screen;
 use crate::console::panes::{self, PaneId};
+use crate::console::registry;
 
 fn listed(model: &Model) -> Vec<ActionId> {
-    match &model.modal {
-        Some(Modal::Palette(dialog)) => palette::entries(model, dialog),
-        Some(Modal::Help(dialog)) => help::lines(model, dialog)
+    let specs = if let Some(dialog) = model.dialog::<Palette>() {
+        palette::entries(model, dialog)
+    } else {
+        help::lines(model, model.dialog::<Help>().unwrap())
             .into_iter()
             .filter_map(|line| match line {
                 help::HelpLine::Action(_, spec) => Some(spec),
                 help::HelpLine::Heading(_) | help::HelpLine::Sign(..) => None,
             })
-            .collect(),
-        _ => Vec::new(),
-    }
-    .into_iter()
-    .map(|spec| spec.id)
-    .collect()
+            .collect()
+    };
+    specs.into_iter().map(|spec| spec.id).collect()
 }
 
 fn highlighted(model: &Model) -> Option<ActionId> {
-    let at = match &model.modal {
-        Some(Modal::Palette(dialog)) => dialog.at,
-        Some(Modal::Help(dialog)) => dialog.at,
-        _ => return None,
-    };
+    let palette = model.dialog::<Palette>().map(|dialog| dialog.list.at);
+    let at = palette.or(model.dialog::<Help>().map(|dialog| dialog.list.at))?;
     listed(model).get(at).copied()
 }
 
@@ -40,22 +38,22 @@ fn the_palette_lists_all_that_can_be_reached_and_the_best_match_first() {
     let all = listed(&model);
     let reachable = actions::reachable(&model);
     assert_eq!(all.len(), reachable.len() - 1, "all but the palette itself");
-    let can = |id: &ActionId| (actions::spec(*id).unwrap().availability)(&model) == Availability::Enabled;
+    let can = |id: &ActionId| (registry::spec(*id).unwrap().availability)(&model) == Availability::Enabled;
     assert!(
         all.is_sorted_by_key(|id| !can(id)),
         "what can be done comes first"
     );
     for (typed, first) in [
-        ("zoom", ActionId::Zoom),
-        ("pub", ActionId::Publish),
-        ("rfsh", ActionId::Refresh),
-        ("releases", ActionId::Releases),
-        ("to work", ActionId::GoWorkflows),
-        ("back in time", ActionId::Quit),
+        ("zoom", ActionId::ZOOM),
+        ("pub", ActionId::PUBLISH),
+        ("rfsh", ActionId::REFRESH),
+        ("releases", ActionId::RELEASES),
+        ("to work", ActionId::GO_WORKFLOWS),
+        ("back in time", ActionId::QUIT),
     ] {
         press(&mut model, Key::Ctrl('u'));
         type_in(&mut model, typed);
-        if first == ActionId::Quit {
+        if first == ActionId::QUIT {
             assert!(listed(&model).is_empty());
         } else {
             assert_eq!(highlighted(&model), Some(first), "{typed}");
@@ -68,7 +66,7 @@ fn enter_runs_what_is_highlighted_and_nothing_else() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Ctrl('p'));
     type_in(&mut model, "charms");
-    assert_eq!(highlighted(&model), Some(ActionId::Charms));
+    assert_eq!(highlighted(&model), Some(ActionId::CHARMS));
     press(&mut model, Key::Enter);
     assert_eq!((model.pane, model.modal.is_none()), (PaneId::Charms, true));
     assert_eq!(model.jumps.len(), 1);
@@ -83,12 +81,12 @@ fn enter_runs_what_is_highlighted_and_nothing_else() {
     type_in(&mut model, "qqqqq");
     assert!(listed(&model).is_empty());
     assert!(press(&mut model, Key::Enter).is_empty());
-    assert!(matches!(model.modal, Some(Modal::Palette(_))));
+    assert!(model.dialog::<Palette>().is_some());
     assert!(screen(&model).0.contains("no action matches"));
     // An action that is not available can be selected too, and shows why.
     press(&mut model, Key::Ctrl('u'));
     type_in(&mut model, "upload");
-    assert_eq!(highlighted(&model), Some(ActionId::Upload));
+    assert_eq!(highlighted(&model), Some(ActionId::UPLOAD));
     press(&mut model, Key::Enter);
     assert!(screen(&model).0.contains("select a resource below its charm"));
 }
@@ -98,10 +96,10 @@ fn what_acts_on_rows_of_other_panes_is_found_and_says_where_it_is() {
     let mut model = console((120, 40), false);
     assert_eq!(model.pane, PaneId::Releases);
     for (typed, first, place) in [
-        ("roll back", ActionId::RollBackChannel, "Channels"),
-        ("close channel", ActionId::CloseChannel, "Channels"),
-        ("close", ActionId::CloseChannel, "Channels"),
-        ("upload", ActionId::Upload, "Charms"),
+        ("roll back", ActionId::ROLL_BACK_CHANNEL, "Channels"),
+        ("close channel", ActionId::CLOSE_CHANNEL, "Channels"),
+        ("close", ActionId::CLOSE_CHANNEL, "Channels"),
+        ("upload", ActionId::UPLOAD, "Charms"),
     ] {
         press(&mut model, Key::Char(':'));
         type_in(&mut model, typed);
@@ -116,7 +114,7 @@ fn what_acts_on_rows_of_other_panes_is_found_and_says_where_it_is() {
     press(&mut model, Key::Char('2'));
     press(&mut model, Key::Char(':'));
     type_in(&mut model, "close");
-    assert_eq!(highlighted(&model), Some(ActionId::CloseChannel));
+    assert_eq!(highlighted(&model), Some(ActionId::CLOSE_CHANNEL));
     assert!(!screen(&model).0.contains(" first"));
 }
 
@@ -134,10 +132,10 @@ fn tab_completes_the_title_and_keeps_the_choice() {
         }
         let chosen = highlighted(&model).unwrap();
         press(&mut model, Key::Tab);
-        let Some(Modal::Palette(dialog)) = &model.modal else {
+        let Some(dialog) = model.dialog::<Palette>() else {
             panic!("closed");
         };
-        let spec = actions::spec(chosen).unwrap();
+        let spec = registry::spec(chosen).unwrap();
         if spec.takes.is_empty() {
             assert_eq!(dialog.input.value(), spec.title);
             assert_eq!(highlighted(&model), Some(chosen));
@@ -199,12 +197,12 @@ fn the_palette_names_what_is_selected_in_the_command() {
 fn help_finds_keys_before_words() {
     let mut model = console((120, 40), false);
     for (typed, first) in [
-        ("ctrl-r", ActionId::Refresh),
-        ("p", ActionId::Publish),
-        ("P", ActionId::PromoteRelease),
-        ("CTRL-R", ActionId::Refresh),
-        ("g e", ActionId::Bottom),
-        ("every service", ActionId::Refresh),
+        ("ctrl-r", ActionId::REFRESH),
+        ("p", ActionId::PUBLISH),
+        ("P", ActionId::PROMOTE_RELEASE),
+        ("CTRL-R", ActionId::REFRESH),
+        ("g e", ActionId::LAST_ROW),
+        ("every service", ActionId::REFRESH),
     ] {
         press(&mut model, Key::Char('?'));
         type_in(&mut model, typed);
@@ -215,8 +213,8 @@ fn help_finds_keys_before_words() {
     type_in(&mut model, "g");
     let text = screen(&model).0;
     assert!(text.contains("The key g"), "{text}");
-    let heads: Vec<ActionId> = listed(&model).into_iter().take(2).collect();
-    assert!(heads.contains(&ActionId::Releases), "{heads:?}");
+    let heads: Vec<ActionId> = listed(&model).into_iter().take(3).collect();
+    assert!(heads.contains(&ActionId::RELEASES), "{heads:?}");
 }
 
 #[test]
@@ -226,7 +224,7 @@ fn help_keeps_the_selection_in_sight_and_runs_it() {
     let all = listed(&model);
     for id in all {
         assert_eq!(highlighted(&model), Some(id));
-        let title = actions::spec(id).unwrap().title;
+        let title = registry::spec(id).unwrap().title;
         let text = screen(&model).0;
         let marked = text.lines().find(|line| line.contains('▸')).unwrap();
         assert!(marked.contains(title), "{title}: {marked}");

@@ -3,7 +3,7 @@
 use super::world::{console, press, screen, type_in};
 use crate::console::Model;
 use crate::console::actions::Key;
-use crate::console::dialogs::Modal;
+use crate::console::components::Text;
 use crate::console::listing::Keyed as _;
 use crate::console::model::Screen;
 use crate::console::panes;
@@ -122,7 +122,7 @@ fn d_shows_what_differs_between_the_marked_release_and_the_selected_one() {
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char(' '));
     press(&mut model, Key::Char('d'));
-    assert!(matches!(model.modal, Some(Modal::Details(_))), "two marked ones");
+    assert!(model.dialog::<Text>().is_some(), "two marked ones");
     press(&mut model, Key::Esc);
     press(&mut model, Key::Up);
     press(&mut model, Key::Char(' '));

@@ -5,12 +5,12 @@ mod back;
 use std::sync::Arc;
 
 use super::world::{console, now, press, record, screen, snapshot};
-use crate::console::actions::{self, ActionId, Availability, Key};
-use crate::console::dialogs::Modal;
+use crate::console::actions::{ActionId, Availability, Key};
 use crate::console::effect::Effect;
 use crate::console::model::Screen;
+use crate::console::promote::Promote;
 use crate::console::update::update;
-use crate::console::{Model, Msg, panes};
+use crate::console::{Model, Msg, panes, registry};
 use crate::domain::charm::ChannelRow;
 use crate::domain::{
     CharmRevision, Observed, Problem, ProblemKind, Remedy, ResourceRevision, SanitizedText, Snapshot,
@@ -25,7 +25,7 @@ const ENGINE: &str = "finos-legend-engine-k8s";
 const STUDIO: &str = "finos-legend-studio-k8s";
 
 fn can(model: &Model, id: ActionId) -> Availability {
-    (actions::spec(id).unwrap().availability)(model)
+    (registry::spec(id).unwrap().availability)(model)
 }
 
 fn seen_by(model: &mut Model, change: impl FnOnce(&mut Snapshot)) {
@@ -405,22 +405,18 @@ fn the_cursor_chooses_the_risk_and_nothing_goes_along_unasked() {
     let mut model = stands((120, 40));
     on_release(&mut model, "2023-12-05");
     press(&mut model, Key::Char('P'));
-    assert!(matches!(model.modal, Some(Modal::Promote(_))));
+    assert!(model.dialog::<Promote>().is_some());
     press(&mut model, Key::Down);
     press(&mut model, Key::Down);
     let (_, intent) = wish(&mut model, Key::Enter).unwrap();
     assert_eq!(intent.command(), "windlass promote 2023-12-05 --to stable");
     press(&mut model, Key::Esc);
-    assert!(
-        matches!(model.modal, Some(Modal::Promote(_))),
-        "back where it was opened"
-    );
+    assert!(model.dialog::<Promote>().is_some(), "back where it was opened");
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('P'));
     press(&mut model, Key::Down);
     // Space on a risk includes nothing.
     press(&mut model, Key::Char(' '));
-    press(&mut model, Key::End);
     press(&mut model, Key::Down);
     press(&mut model, Key::Down);
     press(&mut model, Key::Char(' '));
@@ -436,7 +432,7 @@ fn a_row_of_channels_promotes_the_release_on_its_edge() {
     let mut model = stands((120, 40));
     press(&mut model, Key::Char('2'));
     press(&mut model, Key::Down);
-    assert_eq!(can(&model, ActionId::PromoteChannel), Availability::Enabled);
+    assert_eq!(can(&model, ActionId::PROMOTE_CHANNEL), Availability::Enabled);
     press(&mut model, Key::Char('P'));
     let (_, intent) = wish(&mut model, Key::Enter).unwrap();
     assert_eq!(intent.command(), "windlass promote 2023-12-05 --to candidate");
@@ -446,7 +442,7 @@ fn a_row_of_channels_promotes_the_release_on_its_edge() {
 fn a_row_of_latest_promotes_the_whole_track() {
     let mut model = stands((120, 40));
     press(&mut model, Key::Char('2'));
-    assert_eq!(can(&model, ActionId::PromoteChannel), Availability::Enabled);
+    assert_eq!(can(&model, ActionId::PROMOTE_CHANNEL), Availability::Enabled);
     press(&mut model, Key::Char('P'));
     let text = screen(&model).0;
     for fact in [
@@ -479,14 +475,14 @@ fn what_is_not_on_its_track_cannot_be_promoted() {
     let mut model = stands((120, 40));
     on_release(&mut model, "2025-01-27");
     assert!(matches!(
-        can(&model, ActionId::PromoteRelease),
+        can(&model, ActionId::PROMOTE_RELEASE),
         Availability::Disabled(why) if why.contains("publish it first")
     ));
     press(&mut model, Key::Char('P'));
     assert!(model.modal.is_none());
     seen_by(&mut model, |snapshot| snapshot.charms.clear());
     assert!(matches!(
-        can(&model, ActionId::PromoteRelease),
+        can(&model, ActionId::PROMOTE_RELEASE),
         Availability::Disabled(why) if why.contains("not read yet")
     ));
     model.setting.offline = true;
@@ -494,7 +490,7 @@ fn what_is_not_on_its_track_cannot_be_promoted() {
     panes::rebuild(&mut model);
     on_release(&mut model, "2023-12-05");
     assert!(matches!(
-        can(&model, ActionId::PromoteRelease),
+        can(&model, ActionId::PROMOTE_RELEASE),
         Availability::Disabled(why) if why.starts_with("offline")
     ));
 }

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use super::world::{console, now, press, record, screen, setting, snapshot, type_in};
 use crate::console::actions::Key;
-use crate::console::dialogs::Modal;
+use crate::console::components::Text;
 use crate::console::panes::PaneId;
 use crate::console::update::update;
 use crate::console::view::look::Look;
@@ -256,7 +256,7 @@ fn a_failed_look_keeps_the_rows_and_its_line_opens_the_problem() {
         assert!(panes::on_banner(&model.panes, PaneId::Releases));
         assert!(model.panes.releases.selected().is_none());
         press(&mut model, Key::Enter);
-        let Some(Modal::Problem(told)) = &model.modal else {
+        let Some(told) = model.dialog::<Text>() else {
             panic!("{}", shown(&model))
         };
         assert!(told.title.contains("releases"));
@@ -274,7 +274,7 @@ fn without_rows_the_problem_is_told_in_full_and_enter_opens_it() {
         let text = shown(&model);
         assert!(text.contains("could not be read"), "{size:?}\n{text}");
         press(&mut model, Key::Enter);
-        assert!(matches!(model.modal, Some(Modal::Problem(_))));
+        assert!(model.dialog::<Text>().is_some());
     }
     let text = shown(&broken((120, 40), ProblemKind::Network, false));
     assert!(text.contains("githubstatus"), "{text}");

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::world::{console, now, press, screen, type_in};
 use crate::console::actions::Key;
-use crate::console::dialogs::Modal;
+use crate::console::dialogs::Prompt;
 use crate::console::effect::Effect;
 use crate::console::update::update;
+use crate::console::upload::Upload;
 use crate::console::{Model, Msg, words};
 use crate::domain::tags::TagList;
 use crate::domain::{Problem, ProblemKind, Repository};
@@ -33,7 +34,7 @@ fn other_image(size: (u16, u16)) -> Model {
     let mut model = console(size, false);
     press(&mut model, Key::Char('p'));
     press(&mut model, Key::Char('i'));
-    assert!(matches!(model.modal, Some(Modal::Prompt(_))));
+    assert!(model.dialog::<Prompt>().is_some());
     model
 }
 
@@ -50,7 +51,7 @@ fn a_tag_is_chosen_for_the_review_from_those_of_the_registry() {
         see(&model, "2 of 5 tags");
         press(&mut model, Key::Down);
         press(&mut model, Key::Enter);
-        let Some(Modal::Prompt(prompt)) = &model.modal else {
+        let Some(prompt) = model.dialog::<Prompt>() else {
             panic!("not back in the field");
         };
         assert_eq!(prompt.input.value(), "4.35.0-rc.1");
@@ -87,7 +88,7 @@ fn the_list_is_left_without_a_change_and_kept_for_the_next_time() {
     type_in(&mut model, "mine");
     press(&mut model, Key::Ctrl('t'));
     press(&mut model, Key::Esc);
-    let Some(Modal::Prompt(prompt)) = &model.modal else {
+    let Some(prompt) = model.dialog::<Prompt>() else {
         panic!("not back in the field");
     };
     assert_eq!(prompt.input.value(), "mine");
@@ -123,10 +124,7 @@ fn a_tag_completes_the_reference_of_an_upload() {
     let fed = repository.to_string();
     update(&mut model, Msg::TagsListed(*id, now(), answer));
     press(&mut model, Key::Enter);
-    let typed = |model: &Model| match &model.modal {
-        Some(Modal::Upload(dialog)) => dialog.input.value().to_owned(),
-        other => panic!("{other:?}"),
-    };
+    let typed = |model: &Model| model.dialog::<Upload>().unwrap().input.value().to_owned();
     assert_eq!(typed(&model), format!("{fed}:4.36.0"));
     // A typed repository takes precedence; one that does not exist is named.
     press(&mut model, Key::Ctrl('u'));

@@ -6,13 +6,13 @@ use chrono::TimeDelta;
 use super::world::{answer, console, now, press, record, screen, setting};
 use crate::config::Notify;
 use crate::console::actions::{ActionId, Key};
-use crate::console::dialogs::{Line, Modal, Text};
+use crate::console::components::{Line, Text};
 use crate::console::effect::Effect;
 use crate::console::live::Live;
 use crate::console::model::Screen;
-use crate::console::msg::NavCommand;
 use crate::console::panes::PaneId;
 use crate::console::running::Running;
+use crate::console::sign_in::SignIn;
 use crate::console::split::{Border, Grip};
 use crate::console::update::update;
 use crate::console::view::look::{Look, Tone};
@@ -109,7 +109,11 @@ fn a_click_on_a_title_focuses_and_a_second_click_opens() {
     assert_eq!(model.pane, PaneId::Channels);
     update(&mut model, Msg::Select(PaneId::Releases, 0));
     update(&mut model, Msg::Twice);
-    assert!(matches!(&model.modal, Some(Modal::Details(text)) if text.title.starts_with("Release ")));
+    assert!(
+        model
+            .dialog::<Text>()
+            .is_some_and(|text| text.title.starts_with("Release "))
+    );
     // On a text it has no effect.
     update(&mut model, Msg::Twice);
     press(&mut model, Key::Esc);
@@ -144,7 +148,7 @@ fn a_copy_says_what_was_copied_and_where_it_was_cut() {
     let long = "é".repeat(40_000);
     let mut text = Text::new("Long", vec![Line::text("x", Tone::Plain)]);
     text.copy = Some(format!("x{long}"));
-    model.modal = Some(Modal::Details(text));
+    model.open(text);
     let effects = press(&mut model, Key::Char('y'));
     let [Effect::Copy(copied)] = effects.as_slice() else {
         panic!("{effects:?}");
@@ -180,7 +184,7 @@ fn a_text_goes_to_the_pager_whole() {
         panic!("{effects:?}");
     };
     assert!(text.starts_with("Release 2025-01-27\n\n"), "{text}");
-    let Some(Modal::Details(shown)) = &model.modal else {
+    let Some(shown) = model.dialog::<Text>() else {
         panic!("the dialog stays");
     };
     assert!(text.lines().count() + 8 > shown.lines.len());
@@ -343,7 +347,7 @@ fn a_recorded_session_is_replayed_to_the_same_screen() {
     tape.take(Msg::Select(PaneId::Channels, 2));
     tape.take(Msg::Twice);
     tape.take(Msg::Key(Key::Esc));
-    tape.take(Msg::Act(ActionId::Filter));
+    tape.take(Msg::Act(ActionId::FILTER));
     tape.keys("eng\n");
     let grip = Grip {
         border: Border::Column,
@@ -351,12 +355,12 @@ fn a_recorded_session_is_replayed_to_the_same_screen() {
     };
     tape.take(Msg::Drag(grip, 60, 5));
     tape.take(Msg::Wheel(Some(PaneId::Channels), 1));
-    tape.take(Msg::Go(NavCommand::Pane(PaneId::Releases)));
+    tape.take(Msg::Pane(PaneId::Releases));
     tape.take(Msg::Said("something".to_owned()));
     tape.take(Msg::Clock(now() + TimeDelta::minutes(3)));
     // Reading the runs counts a request too: without it the refresh would never end in the replay.
     tape.take(Msg::JournalChanged);
-    tape.take(Msg::Act(ActionId::Refresh));
+    tape.take(Msg::Act(ActionId::REFRESH));
     assert!(!screen(&tape.model).0.contains("reading"));
     tape.keys("p");
     tape.take(Msg::Key(Key::Down));
@@ -373,7 +377,7 @@ fn nothing_typed_at_a_sign_in_and_no_paste_is_recorded() {
     let mut tape = Tape::of(console((120, 40), false));
     tape.model.setting.demo = true;
     tape.keys("R\nCHARMHUB_TOKEN\n");
-    assert!(matches!(tape.model.modal, Some(Modal::SignIn(_))));
+    assert!(tape.model.dialog::<SignIn>().is_some());
     tape.keys("rita@legend.example\n");
     tape.take(Msg::Paste("open-sesame".into()));
     tape.keys("Quizzical\n");

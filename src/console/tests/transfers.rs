@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::images::seen;
 use super::world::{console, now, press, screen, setting, type_in};
-use crate::console::actions::{self, ActionId, Availability, Key};
-use crate::console::dialogs::Modal;
+use crate::console::actions::{ActionId, Availability, Key};
+use crate::console::dialogs::Choose;
 use crate::console::effect::Effect;
 use crate::console::image::There;
 use crate::console::model::Screen;
-use crate::console::msg::NavCommand;
 use crate::console::update::update;
+use crate::console::upload::Upload;
 use crate::console::upload::read;
-use crate::console::{Model, Msg};
+use crate::console::{Model, Msg, registry};
 use crate::domain::charm::ChannelRow;
 use crate::domain::{Problem, ProblemKind, ResourceRevision};
 use crate::plan::{Content, Plan};
@@ -25,7 +25,7 @@ pub(super) fn plan_of(model: &Model) -> Option<Plan> {
 }
 
 fn can(model: &Model, id: ActionId) -> Availability {
-    (actions::spec(id).unwrap().availability)(model)
+    (registry::spec(id).unwrap().availability)(model)
 }
 
 /// Returns a console on the charms pane, `down` rows below the first charm.
@@ -115,7 +115,7 @@ fn an_upload_takes_a_name_a_look_and_a_word() {
     assert_eq!(model.engines.len(), 1, "the engines were asked");
     assert!(press(&mut model, Key::Enter).is_empty());
     assert!(
-        matches!(model.modal, Some(Modal::Upload(_))),
+        model.dialog::<Upload>().is_some(),
         "type a file or an image first"
     );
     type_in(&mut model, "finos/legend-engine-server:4.68.0");
@@ -151,7 +151,7 @@ fn what_cannot_be_read_is_not_planned_and_says_why() {
     press(&mut model, Key::Char('u'));
     type_in(&mut model, "./save.tar");
     assert!(press(&mut model, Key::Enter).is_empty());
-    assert!(matches!(model.modal, Some(Modal::Upload(_))));
+    assert!(model.dialog::<Upload>().is_some());
     press(&mut model, Key::Left);
     let text = screen(&model).0;
     assert!(text.contains("engine-image is an image, not a file"), "{text}");
@@ -162,10 +162,7 @@ fn what_cannot_be_read_is_not_planned_and_says_why() {
 fn tab_goes_through_what_is_known() {
     let mut model = on_charms((120, 40), 1);
     press(&mut model, Key::Char('u'));
-    let typed = |model: &Model| match &model.modal {
-        Some(Modal::Upload(dialog)) => dialog.input.value().to_owned(),
-        _ => panic!("no dialog"),
-    };
+    let typed = |model: &Model| model.dialog::<Upload>().unwrap().input.value().to_owned();
     type_in(&mut model, "docker.io/finos/legend-engine");
     press(&mut model, Key::Tab);
     assert_eq!(typed(&model), "docker.io/finos/legend-engine-server:4.68.0");
@@ -199,7 +196,11 @@ fn a_typed_image_can_be_looked_at_before() {
     let text = screen(&model).0;
     assert!(text.contains("1 of 2 layers already present"), "{text}");
     press(&mut model, Key::Esc);
-    assert!(matches!(&model.modal, Some(Modal::Upload(dialog)) if dialog.input.value().ends_with("4.68.0")));
+    assert!(
+        model
+            .dialog::<Upload>()
+            .is_some_and(|dialog| dialog.input.value().ends_with("4.68.0"))
+    );
     press(&mut model, Key::Esc);
     assert!(model.modal.is_none());
 }
@@ -212,12 +213,12 @@ fn uploads_are_for_resources() {
     assert!(screen(&model).0.contains("select a resource"));
     press(&mut model, Key::End);
     assert_eq!(
-        can(&model, ActionId::Upload),
+        can(&model, ActionId::UPLOAD),
         Availability::Disabled("a bundle has no resources")
     );
     let mut model = on_charms((120, 40), 1);
     model.setting.offline = true;
-    for id in [ActionId::Upload, ActionId::Image] {
+    for id in [ActionId::UPLOAD, ActionId::IMAGE] {
         assert!(matches!(can(&model, id), Availability::Disabled(why) if why.starts_with("offline")));
     }
 }
@@ -374,7 +375,7 @@ fn of_several_open_channels_one_is_chosen() {
     crate::console::panes::rebuild(&mut model);
     press(&mut model, Key::Char('2'));
     press(&mut model, Key::Char('x'));
-    assert!(matches!(model.modal, Some(Modal::Choose(_))));
+    assert!(model.dialog::<Choose>().is_some());
     press(&mut model, Key::Down);
     press(&mut model, Key::Enter);
     let plan = plan_of(&model).unwrap();
@@ -433,12 +434,9 @@ fn an_image_is_fetched_once_and_kept() {
 fn two_images_are_compared() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('i'));
-    assert!(
-        matches!(model.modal, Some(Modal::Choose(_))),
-        "a release names two images"
-    );
+    assert!(model.dialog::<Choose>().is_some(), "a release names two images");
     press(&mut model, Key::Enter);
-    assert!(matches!(can(&model, ActionId::ImageDiff), Availability::Disabled(why) if why.contains("mark")));
+    assert!(matches!(can(&model, ActionId::IMAGE_DIFF), Availability::Disabled(why) if why.contains("mark")));
     press(&mut model, Key::Char('m'));
     press(&mut model, Key::Esc);
     press(&mut model, Key::Down);
@@ -497,7 +495,7 @@ fn details_tell_what_is_behind_every_revision() {
     );
     assert!(text.contains("release") && text.contains("2023-12-05"));
     // A read that began earlier does not remove it.
-    let effects = update(&mut model, Msg::Go(NavCommand::Refresh));
+    let effects = crate::console::update::refresh(&mut model);
     let Some(Effect::Refresh { id, .. }) = effects.first() else {
         panic!("{effects:?}");
     };
@@ -511,7 +509,7 @@ fn details_tell_what_is_behind_every_revision() {
 fn a_refresh_asks_for_what_is_behind_new_revisions_on_screen() {
     let mut model = on_charms((120, 40), 1);
     press(&mut model, Key::Char(' '));
-    let effects = update(&mut model, Msg::Go(NavCommand::Refresh));
+    let effects = crate::console::update::refresh(&mut model);
     let Some(Effect::Refresh { id, .. }) = effects.first() else {
         panic!("{effects:?}");
     };

@@ -46,7 +46,11 @@ fn what_does_not_fit_is_counted() {
     let mut wishes = String::from("[keys]\n");
     let alone = |spec: &&actions::ActionSpec| matches!(spec.keys, [key] if key.len() == 1 && key.starts_with(char::is_alphabetic));
     let scopes = actions::scopes(&model);
-    let specs = actions::in_scopes(&scopes).filter(|spec| spec.scope != actions::Scope::Everywhere);
+    let specs = model
+        .setting
+        .keymap
+        .in_scopes(&scopes)
+        .filter(|spec| [actions::Scope::PANES, actions::Scope::RELEASES].contains(&spec.scope));
     for (spec, key) in specs.filter(alone).zip("bdfijklmnopqsuvxyz".chars()) {
         wishes.push_str(&format!("{} = \"g {key}\"\n", spec.id.name()));
     }

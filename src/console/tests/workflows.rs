@@ -3,14 +3,14 @@
 use chrono::TimeDelta;
 
 use super::world::{console, now, press, record, screen, type_in};
-use crate::console::actions::{self, ActionId, Availability, Key};
-use crate::console::dialogs::Modal;
+use crate::console::actions::{ActionId, Availability, Key};
 use crate::console::effect::Effect;
 use crate::console::live::Live;
 use crate::console::model::Screen;
 use crate::console::running::Running;
 use crate::console::update::update;
-use crate::console::{Model, Msg};
+use crate::console::workflows::Workflows;
+use crate::console::{Model, Msg, registry};
 use crate::domain::workflow::{
     InputKind, JobLog, JobRun, RepositoryWorkflows, StepRun, WorkflowFile, WorkflowInput, WorkflowJob,
     WorkflowRun,
@@ -155,7 +155,7 @@ fn listed(size: (u16, u16)) -> Model {
 }
 
 fn can(model: &Model, id: ActionId) -> Availability {
-    (actions::spec(id).unwrap().availability)(model)
+    (registry::spec(id).unwrap().availability)(model)
 }
 
 fn wish(model: &mut Model, key: Key) -> Option<Intent> {
@@ -216,7 +216,7 @@ fn a_form_starts_a_workflow_with_what_differs_from_its_defaults() {
 fn a_failed_run_shows_the_end_of_its_log_and_is_repeated() {
     let mut model = listed((120, 40));
     assert!(matches!(
-        can(&model, ActionId::WorkflowsRepeat),
+        can(&model, ActionId::WORKFLOWS_REPEAT),
         Availability::Disabled("select a run")
     ));
     for _ in 0..4 {
@@ -227,7 +227,7 @@ fn a_failed_run_shows_the_end_of_its_log_and_is_repeated() {
     assert!(text.contains("step 4, Pack the bundle"), "{text}");
     assert!(text.contains("error: unknown command"), "{text}");
     assert!(matches!(
-        can(&model, ActionId::WorkflowsStop),
+        can(&model, ActionId::WORKFLOWS_STOP),
         Availability::Disabled("the run has ended")
     ));
     let intent = wish(&mut model, Key::Char('R')).unwrap();
@@ -241,7 +241,7 @@ fn a_run_that_goes_on_is_stopped_not_repeated() {
         press(&mut model, Key::Down);
     }
     assert!(matches!(
-        can(&model, ActionId::WorkflowsRepeat),
+        can(&model, ActionId::WORKFLOWS_REPEAT),
         Availability::Disabled(_)
     ));
     let intent = wish(&mut model, Key::Char('x')).unwrap();
@@ -266,7 +266,7 @@ fn what_cannot_be_started_by_hand_says_so_and_a_failed_look_keeps_the_list() {
         "{text}"
     );
     press(&mut model, Key::Esc);
-    assert!(!matches!(model.modal, Some(Modal::Workflows(_))));
+    assert!(!model.dialog::<Workflows>().is_some());
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn the_log_of_each_job_of_a_run_is_read_in_place() {
         press(&mut model, Key::Down);
     }
     assert!(matches!(
-        can(&model, ActionId::WorkflowsLog),
+        can(&model, ActionId::WORKFLOWS_LOG),
         Availability::Hidden
     ));
     press(&mut model, Key::Enter);

@@ -1,6 +1,7 @@
 //! Handles actions on the charms and channels panes: details, closing a channel, and choices.
 
-use crate::console::dialogs::{Choice, Choose, Modal, Text};
+use crate::console::components::Text;
+use crate::console::dialogs::{Choice, Choose};
 use crate::console::effect::Effect;
 use crate::console::panes::{channels, charms};
 use crate::console::{Model, image, links, review};
@@ -8,7 +9,7 @@ use crate::domain::Channel;
 use crate::plan::{CloseIntent, Intent};
 
 /// Plans closing the channel of the selected row; asks which one if there are several.
-pub(super) fn close_channel(model: &mut Model) -> Vec<Effect> {
+pub(in crate::console) fn close_channel(model: &mut Model) -> Vec<Effect> {
     let Some(row) = model.panes.channels.selected() else {
         return Vec::new();
     };
@@ -29,11 +30,7 @@ pub(super) fn close_channel(model: &mut Model) -> Vec<Effect> {
     }
     if found.len() > 1 {
         let title = format!("Close a channel of {}", row.charm);
-        model.modal = Some(Modal::Choose(Choose::new(
-            title,
-            "Choose one. The plan is shown next.",
-            found,
-        )));
+        model.open(Choose::new(title, "Choose one. The plan is shown next.", found));
         return Vec::new();
     }
     found
@@ -41,8 +38,23 @@ pub(super) fn close_channel(model: &mut Model) -> Vec<Effect> {
         .map_or_else(Vec::new, |(_, choice)| chosen(model, choice))
 }
 
+/// Applies the selected choice.
+pub(in crate::console) fn choose(model: &mut Model) -> Vec<Effect> {
+    let Some(dialog) = model.dialog::<Choose>() else {
+        return Vec::new();
+    };
+    let Some((_, choice)) = dialog.entries.get(dialog.list.at).cloned() else {
+        return Vec::new();
+    };
+    // Leaving the review asks again.
+    if matches!(choice, Choice::Look(_)) {
+        model.modal = None;
+    }
+    chosen(model, choice)
+}
+
 /// Applies a choice.
-pub(super) fn chosen(model: &mut Model, choice: Choice) -> Vec<Effect> {
+fn chosen(model: &mut Model, choice: Choice) -> Vec<Effect> {
     match choice {
         Choice::Plan(intent) => review::open(model, *intent),
         Choice::Look(look) => image::open(model, look),
@@ -51,7 +63,7 @@ pub(super) fn chosen(model: &mut Model, choice: Choice) -> Vec<Effect> {
 
 /// Rebuilds the details of a charm, if they are shown.
 pub(super) fn rewrite_details(model: &mut Model) {
-    let Some(Modal::Details(text)) = &model.modal else {
+    let Some(text) = model.dialog::<Text>() else {
         return;
     };
     let offset = text.offset;
@@ -65,7 +77,7 @@ pub(super) fn rewrite_details(model: &mut Model) {
     if let Some(row) = row {
         let mut text = details(model, row);
         text.offset = offset;
-        model.modal = Some(Modal::Details(text));
+        model.open(text);
     }
 }
 
@@ -87,7 +99,8 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         return image::open_selected(model);
     }
     let charm = row.charm.clone();
-    model.modal = Some(Modal::Details(details(model, row)));
+    let text = details(model, row);
+    model.open(text);
     image::ask_behind(model, &charm)
 }
 

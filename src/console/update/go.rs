@@ -1,126 +1,64 @@
 //! Handles navigation, dialogs and other changes of the screen only.
 
-use super::{charm, resume, search, terminal};
+use super::{charm, search, terminal};
 use crate::console::actions;
+use crate::console::components::{Text, text};
 use crate::console::confirm::Confirmed;
-use crate::console::dialogs::{self, Choice, Help, Modal, Palette, Prompt, Purpose, Text};
+use crate::console::dialogs::{Help, Leave, Palette, Prompt, Purpose};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::given::Given;
 use crate::console::model::Screen;
-use crate::console::msg::NavCommand;
 use crate::console::panes::{self, PaneId, activity, channels, credentials, releases};
 use crate::console::running::Running;
 use crate::console::sign_in::{self, PendingAction};
-use crate::console::split::Split;
-use crate::console::{
-    Model, image, jumps, layout, links, promote, queue, release, review, rollback, running, tour, upload,
-    workflows,
-};
+use crate::console::{Model, layout, links, queue, review, running, workflows};
 use crate::domain::Problem;
 use crate::journal::RunId;
 use crate::observe::View;
-use crate::plan::{
-    Changed, HoldIntent, Intent, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent, TokenStorage,
-};
+use crate::plan::{Changed, Intent, Plan, SignInIntent, TokenStorage};
 
-/// Handles `go`.
-pub(super) fn update(model: &mut Model, go: NavCommand) -> Vec<Effect> {
-    match go {
-        NavCommand::Pane(pane) => search::to_pane(model, pane),
-        NavCommand::NextPane => model.pane = model.pane.step(1),
-        NavCommand::PreviousPane => model.pane = model.pane.step(-1),
-        NavCommand::Mouse => return terminal::mouse(model),
-        NavCommand::EvenPanes => {
-            model.split = Split::default();
-            panes::measure_again(model);
-        }
-        NavCommand::Page => return terminal::page(model),
-        NavCommand::EditSettings => return vec![Effect::EditSettings],
-        NavCommand::Zoom => model.zoomed = !model.zoomed,
-        NavCommand::Rows(steps) => rows(model, steps),
-        NavCommand::Pages(steps) => pages(model, steps),
-        NavCommand::Top => lines(model, isize::MIN / 2),
-        NavCommand::Bottom => lines(model, isize::MAX / 2),
-        NavCommand::Banner(pane) => {
-            model.pane = pane;
-            panes::select_banner(model, pane);
-        }
-        NavCommand::Open => return open(model),
-        NavCommand::Back => return back(model),
-        NavCommand::Filter => {
-            let filter = panes::filter(&model.panes, model.pane).to_owned();
-            model.filtering = Some(tui_input::Input::new(filter));
-        }
-        NavCommand::Sort => panes::sort_next(model, model.pane),
-        NavCommand::SortReverse => panes::sort_reverse(model, model.pane),
-        NavCommand::Mark => panes::toggle_mark(model),
-        NavCommand::Diff => {
-            if let Some((from, to)) = releases::pair(model) {
-                releases::show_diff(model, &from, &to);
-            }
-        }
-        NavCommand::ClearFilter => panes::set_filter(model, model.pane, ""),
-        NavCommand::Palette => model.modal = Some(Modal::Palette(Palette::default())),
-        NavCommand::Complete => return search::complete(model),
-        NavCommand::Return => jumps::back(model),
-        NavCommand::Help => model.modal = Some(Modal::Help(Help::new(actions::scopes(model)))),
-        NavCommand::Tour => return tour::toggle(model),
-        NavCommand::NewWorkspace => model.say(
-            "windlass config new asks a few questions and writes a workspace file; run it in \
-                a shell",
-        ),
-        NavCommand::Refresh => {
-            let mut effects = refresh(model);
-            effects.extend(read_runs(model));
-            return effects;
-        }
-        NavCommand::Copy => return copy(model),
-        NavCommand::Browse => return browse(model),
-        NavCommand::Publish => {
-            if let Some(row) = model.panes.releases.selected() {
-                let release = row.name.clone();
-                return review::open(model, Intent::Publish(PublishIntent::of(release)));
-            }
-        }
-        NavCommand::Rotate => return review::open(model, Intent::Rotate(RotateIntent::default())),
-        NavCommand::SignIn => return sign_in(model),
-        NavCommand::Revoke => {
-            let sessions = credentials::chosen_sessions(&model.panes.credentials);
-            let sessions = sessions.map(|row| row.facts.id.clone()).collect();
-            return review::open(model, Intent::Revoke(RevokeIntent { sessions }));
-        }
-        NavCommand::Unfold => {
-            panes::unfold(model);
-            let charm = model.panes.charms.selected().map(|row| row.charm.clone());
-            return charm.map_or_else(Vec::new, |charm| image::ask_behind(model, &charm));
-        }
-        NavCommand::Upload => return upload::open(model),
-        NavCommand::Release => release::open(model),
-        NavCommand::Close => return charm::close_channel(model),
-        NavCommand::Promote => promote::open(model),
-        NavCommand::RollBack => return rollback::open(model),
-        NavCommand::Hold => return hold(model),
-        NavCommand::Workflows => return workflows::open(model),
-        NavCommand::Image if matches!(model.screen, Screen::Review(_)) => return image::open_planned(model),
-        NavCommand::Image => return image::open_selected(model),
-        NavCommand::Resume => resume::ask(model),
-        NavCommand::Accept => return accept(model),
-        NavCommand::Quit => {
-            if model.busy() || !model.queue.is_empty() {
-                model.modal = Some(Modal::Leave);
-            } else {
-                return vec![Effect::Quit];
-            }
-        }
-        NavCommand::QuitNow => {
-            if (model.busy() || !model.queue.is_empty()) && !matches!(model.modal, Some(Modal::Leave)) {
-                model.modal = Some(Modal::Leave);
-            } else {
-                return vec![Effect::Quit];
-            }
-        }
-    }
+/// Focuses `pane` from any screen.
+pub fn to_pane(model: &mut Model, pane: PaneId) -> Vec<Effect> {
+    search::to_pane(model, pane);
     Vec::new()
+}
+
+/// Opens help for what is active now.
+pub(super) fn open_help(model: &mut Model) {
+    let scopes = actions::scopes(model);
+    model.open(Help::new(scopes));
+}
+
+/// Opens the palette.
+pub(super) fn open_palette(model: &mut Model) {
+    model.open(Palette::default());
+}
+
+/// Tells how to create a workspace file.
+pub(super) fn new_workspace(model: &mut Model) {
+    model.say(
+        "windlass config new asks a few questions and writes a workspace file; run it in \
+        a shell",
+    );
+}
+
+/// Leaves the console; asks first while a run is in progress.
+pub(super) fn quit(model: &mut Model) -> Vec<Effect> {
+    if model.busy() || !model.queue.is_empty() {
+        model.open(Leave);
+        Vec::new()
+    } else {
+        vec![Effect::Quit]
+    }
+}
+
+/// Like [`quit`]; does not ask twice.
+pub(super) fn quit_now(model: &mut Model) -> Vec<Effect> {
+    if model.dialog::<Leave>().is_some() {
+        vec![Effect::Quit]
+    } else {
+        quit(model)
+    }
 }
 
 /// Requests a refresh of every source. If one is pending it is enough; one that reads only a part
@@ -201,18 +139,16 @@ fn show_started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>
             read_runs(model)
         }
         Err(problem) => {
-            model.modal = Some(Modal::Problem(Text::of_problem(
-                "The run was not resumed",
-                &problem,
-            )));
+            model.open_problem("The run was not resumed", &problem);
             Vec::new()
         }
     }
 }
 
-fn rows(model: &mut Model, steps: isize) {
+/// Moves by rows.
+pub fn rows(model: &mut Model, steps: isize) {
     if model.modal.is_some() {
-        return dialogs::move_by(model, steps);
+        return model.change_dialog(|dialog, model| dialog.move_by(model, steps));
     }
     let pane = model.pane;
     match &model.screen {
@@ -222,7 +158,8 @@ fn rows(model: &mut Model, steps: isize) {
     }
 }
 
-fn pages(model: &mut Model, steps: isize) {
+/// Moves by pages.
+pub fn pages(model: &mut Model, steps: isize) {
     let places = layout::layout(model);
     let height = match &model.screen {
         Screen::Panes if model.modal.is_none() => places
@@ -237,7 +174,7 @@ fn pages(model: &mut Model, steps: isize) {
 }
 
 /// Scrolls a text by lines, or moves the selection in a list.
-fn lines(model: &mut Model, steps: isize) {
+pub fn lines(model: &mut Model, steps: isize) {
     match &model.screen {
         Screen::Review(_) if model.modal.is_none() => review::scroll(model, steps),
         Screen::Run(_) if model.modal.is_none() => running::scroll(model, steps),
@@ -245,12 +182,15 @@ fn lines(model: &mut Model, steps: isize) {
     }
 }
 
-fn open(model: &mut Model) -> Vec<Effect> {
+/// Opens what is selected.
+pub fn open(model: &mut Model) -> Vec<Effect> {
     if panes::on_banner(&model.panes, model.pane) {
         let problem = panes::standing::sources(model, model.pane).problem;
         let text =
             problem.map(|(what, problem)| Text::of_problem(format!("Cannot continue with {what}"), problem));
-        model.modal = text.map(Modal::Problem);
+        if let Some(text) = text {
+            model.open(text);
+        }
         return Vec::new();
     }
     let (workspace, snapshot, now) = (&model.setting.workspace, &model.snapshot, model.now);
@@ -268,7 +208,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         }),
         PaneId::Channels => model.panes.channels.selected().map(|row| {
             let mut lines = channels::details(workspace, snapshot, row, now);
-            let (look, (room, _)) = (&model.setting.look, dialogs::text_size(model));
+            let (look, (room, _)) = (&model.setting.look, text::size(model));
             lines.extend(channels::timeline::lines(
                 look,
                 snapshot,
@@ -299,20 +239,10 @@ fn open(model: &mut Model) -> Vec<Effect> {
             return workflows::follow(model, &run);
         }
     };
-    model.modal = text.map(Modal::Details);
+    if let Some(text) = text {
+        model.open(text);
+    }
     Vec::new()
-}
-
-fn back(model: &mut Model) -> Vec<Effect> {
-    if model.modal.take().is_some() {
-        model.leaving = false;
-        return Vec::new();
-    }
-    if model.filtering.take().is_some() {
-        panes::set_filter(model, model.pane, "");
-        return Vec::new();
-    }
-    come_back(model)
 }
 
 /// Returns to where a review was opened, or to the screen that a sign-in interrupted, whose plan is
@@ -332,7 +262,7 @@ pub fn come_back(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Opens the review of a login over the current screen, which is shown again afterwards.
-fn sign_in(model: &mut Model) -> Vec<Effect> {
+pub fn sign_in(model: &mut Model) -> Vec<Effect> {
     model.modal = None;
     match std::mem::replace(&mut model.screen, Screen::Panes) {
         Screen::Panes => model.interrupted = None,
@@ -349,28 +279,19 @@ fn sign_in(model: &mut Model) -> Vec<Effect> {
     review::open_over(model, Intent::SignIn(SignInIntent { scope, keep }))
 }
 
-/// Opens the review of holding the selected release, or of ending its hold.
-fn hold(model: &mut Model) -> Vec<Effect> {
-    let Some(row) = model.panes.releases.selected() else {
-        return Vec::new();
-    };
-    let wish = HoldIntent {
-        release: row.name.clone(),
-        hold: !row.held,
-    };
-    review::open(model, Intent::Hold(wish))
-}
-
-fn copy(model: &mut Model) -> Vec<Effect> {
-    let text = match (&model.modal, &model.screen) {
-        (Some(Modal::Details(text) | Modal::Problem(text)), _) => text.copy.clone(),
-        (Some(Modal::Image(image)), _) => image.text.copy.clone(),
-        (Some(_), _) => None,
+/// Returns the text to copy.
+pub fn copied(model: &Model) -> Option<String> {
+    match (&model.modal, &model.screen) {
+        (Some(dialog), _) => dialog.text()?.copy.clone(),
         (None, Screen::Review(review)) => Some(review.intent.command()),
         (None, Screen::Run(running)) => running::copied(model, running),
         (None, Screen::Panes) => selected_text(model),
-    };
-    let Some(text) = text else {
+    }
+}
+
+/// Copies the selected value.
+pub fn copy(model: &mut Model) -> Vec<Effect> {
+    let Some(text) = copied(model) else {
         model.refuse("nothing to copy here");
         return Vec::new();
     };
@@ -395,10 +316,11 @@ fn selected_text(model: &Model) -> Option<String> {
     }
 }
 
-fn browse(model: &mut Model) -> Vec<Effect> {
-    let link = match (&model.modal, &model.screen) {
-        (Some(Modal::Details(text)), _) => text.link.clone(),
-        (Some(_), _) | (None, Screen::Review(_)) => None,
+/// Returns the page of what is selected.
+pub fn page(model: &Model) -> Option<String> {
+    match (&model.modal, &model.screen) {
+        (Some(dialog), _) => dialog.page(model),
+        (None, Screen::Review(_)) => None,
         (None, Screen::Run(running)) => running::page(model, running),
         (None, Screen::Panes) => match model.pane {
             PaneId::Releases => model
@@ -423,8 +345,12 @@ fn browse(model: &mut Model) -> Vec<Effect> {
                 .and_then(credentials::Row::link),
             PaneId::Activity => None,
         },
-    };
-    let Some(link) = link.filter(|link| links::allowed(link)) else {
+    }
+}
+
+/// Opens the page of what is selected.
+pub fn browse(model: &mut Model) -> Vec<Effect> {
+    let Some(link) = page(model).filter(|link| links::allowed(link)) else {
         model.refuse("this row has no page");
         return Vec::new();
     };
@@ -432,48 +358,30 @@ fn browse(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Open(link)]
 }
 
-/// Accepts the content of a field, of help or of a question.
-fn accept(model: &mut Model) -> Vec<Effect> {
-    match model.modal.take() {
-        None => {
-            model.filtering = None;
-            Vec::new()
-        }
-        Some(Modal::Help(dialog)) => search::run_from_help(model, dialog),
-        Some(Modal::Palette(dialog)) => search::run_from_palette(model, dialog),
-        Some(Modal::Leave) => {
-            model.queue.clear();
-            panes::rebuild_activity(model);
-            if !model.busy() {
-                return vec![Effect::Quit];
-            }
-            model.leaving = true;
-            model.say("cancelling the run; windlass exits when it has ended");
-            let runs: Vec<RunId> = model.live.keys().cloned().collect();
-            runs.iter().flat_map(|run| running::cancel(model, run)).collect()
-        }
-        Some(Modal::Prompt(prompt)) => accept_prompt(model, *prompt),
-        Some(Modal::Choose(choose)) => {
-            let chosen = choose.entries.get(choose.at).map(|(_, choice)| choice.clone());
-            if matches!(chosen, Some(Choice::Plan(_))) {
-                // Leaving the review asks again.
-                model.modal = Some(Modal::Choose(choose));
-            }
-            chosen.map_or_else(Vec::new, |choice| charm::chosen(model, choice))
-        }
-        Some(other) => {
-            model.modal = Some(other);
-            Vec::new()
-        }
+/// Cancels the runs, drops what waits, and leaves when the runs have ended.
+pub fn leave(model: &mut Model) -> Vec<Effect> {
+    model.modal = None;
+    model.queue.clear();
+    panes::rebuild_activity(model);
+    if !model.busy() {
+        return vec![Effect::Quit];
     }
+    model.leaving = true;
+    model.say("cancelling the run; windlass exits when it has ended");
+    let runs: Vec<RunId> = model.live.keys().cloned().collect();
+    runs.iter().flat_map(|run| running::cancel(model, run)).collect()
 }
 
-fn accept_prompt(model: &mut Model, mut prompt: Prompt) -> Vec<Effect> {
+/// Accepts the content of the input field.
+pub fn accept_prompt(model: &mut Model) -> Vec<Effect> {
+    let Some(mut prompt) = model.take_dialog::<Prompt>() else {
+        return Vec::new();
+    };
     let typed = prompt.input.value().to_owned();
     let wanted = prompt.wanted.clone().unwrap_or_default();
     let again = |model: &mut Model, mut prompt: Prompt, error: String| {
         prompt.error = Some(error);
-        model.modal = Some(Modal::Prompt(Box::new(prompt)));
+        model.open(prompt);
         Vec::new()
     };
     // Checked again here: a read-only console never writes.

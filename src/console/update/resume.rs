@@ -1,6 +1,7 @@
 //! Asks for confirmation before a run is resumed.
 
-use crate::console::dialogs::{Line, Modal, Prompt, Purpose};
+use crate::console::components::Line;
+use crate::console::dialogs::{Prompt, Purpose};
 use crate::console::model::Screen;
 use crate::console::view::look::Tone;
 use crate::console::{Model, running};
@@ -8,7 +9,7 @@ use crate::journal::{RunId, RunRecord, StepOutcome};
 use crate::plan::Intent;
 
 /// Asks for the word that confirms resuming the selected run.
-pub(super) fn ask(model: &mut Model) {
+pub(in crate::console) fn ask(model: &mut Model) {
     let run = match &model.screen {
         Screen::Run(running) => Some(running.run.clone()),
         _ => model.panes.activity.selected().map(|row| row.run.clone()),
@@ -45,14 +46,14 @@ pub fn ask_for(model: &mut Model, run: &RunId) {
         ),
     ];
     let purpose = Purpose::Resume(record.id.clone());
-    model.modal = Some(Modal::Prompt(Box::new(Prompt {
+    model.open(Prompt {
         title: "Resume".to_owned(),
         lines,
         wanted: Some(wanted),
         input: tui_input::Input::default(),
         error: None,
         purpose,
-    })));
+    });
 }
 
 /// Returns true if a run can continue only with the credential value that the operator supplied.

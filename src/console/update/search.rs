@@ -1,36 +1,46 @@
 //! Runs what is selected in the palette or in help, and focuses a pane from any screen.
 
-use crate::console::actions::{self, ActionSpec};
+use crate::console::actions;
 use crate::console::command::{self, Param};
 use crate::console::dialogs::palette::{self, PaletteEntry};
-use crate::console::dialogs::{Help, Modal, Palette, help};
+use crate::console::dialogs::{Help, Palette, help};
 use crate::console::effect::Effect;
 use crate::console::model::Screen;
 use crate::console::panes::PaneId;
 use crate::console::{Model, jumps, paths};
 
 /// Runs what is selected in help.
-pub(super) fn run_from_help(model: &mut Model, dialog: Help) -> Vec<Effect> {
+pub(in crate::console) fn run_from_help(model: &mut Model) -> Vec<Effect> {
     // The screen below may have changed.
-    let here = actions::scopes(model);
-    let chosen = help::chosen(model, &dialog).filter(|spec| here.contains(&spec.scope));
-    run_chosen(model, Modal::Help(dialog), chosen)
+    let chosen = model.take_dialog::<Help>().and_then(|dialog| {
+        let here = actions::scopes(model);
+        let chosen = help::chosen(model, &dialog).filter(|spec| here.contains(&spec.scope));
+        if chosen.is_none() {
+            model.open(dialog);
+        }
+        chosen
+    });
+    chosen.map_or_else(Vec::new, |spec| super::perform(model, spec))
 }
 
 /// Runs what is selected in the palette. A command with missing words asks for the next one.
-pub(super) fn run_from_palette(model: &mut Model, mut dialog: Palette) -> Vec<Effect> {
-    let chosen = palette::listed(model, &dialog).into_iter().nth(dialog.at);
-    match chosen {
+pub(in crate::console) fn run_from_palette(model: &mut Model) -> Vec<Effect> {
+    let Some(dialog) = model.take_dialog::<Palette>() else {
+        return Vec::new();
+    };
+    match palette::listed(model, &dialog).into_iter().nth(dialog.list.at) {
         Some(PaletteEntry::Command(offer)) if offer.typed.is_last() => {
             command::run(model, &offer.typed, &offer.words())
         }
         Some(PaletteEntry::Command(offer)) => {
-            dialog = Palette::with(format!("{} ", offer.typed.with(&offer.word)));
-            model.modal = Some(Modal::Palette(dialog));
+            model.open(Palette::with(format!("{} ", offer.typed.with(&offer.word))));
             paths::ask(model)
         }
-        Some(PaletteEntry::Action(spec)) => run_chosen(model, Modal::Palette(dialog), Some(spec)),
-        None => run_chosen(model, Modal::Palette(dialog), None),
+        Some(PaletteEntry::Action(spec)) => super::perform(model, spec),
+        None => {
+            model.open(dialog);
+            Vec::new()
+        }
     }
 }
 
@@ -45,12 +55,12 @@ pub(super) fn to_pane(model: &mut Model, pane: PaneId) {
 
 /// Puts what is selected in the palette into its field: the title of an action, which stays
 /// selected, or the next word of a command. A space follows where words can follow.
-pub(super) fn complete(model: &mut Model) -> Vec<Effect> {
-    let Some(Modal::Palette(palette)) = &model.modal else {
+pub(in crate::console) fn complete(model: &mut Model) -> Vec<Effect> {
+    let Some(palette) = model.dialog::<Palette>() else {
         return Vec::new();
     };
     let listed = palette::listed(model, palette);
-    let completed = match listed.get(palette.at) {
+    let completed = match listed.get(palette.list.at) {
         None => return Vec::new(),
         Some(PaletteEntry::Action(spec)) if !spec.takes.is_empty() => {
             Palette::with(format!("{} ", spec.title))
@@ -58,7 +68,7 @@ pub(super) fn complete(model: &mut Model) -> Vec<Effect> {
         Some(PaletteEntry::Action(spec)) => {
             let mut completed = Palette::with(spec.title.to_owned());
             let found = palette::entries(model, &completed);
-            completed.at = found.iter().position(|other| other.id == spec.id).unwrap_or(0);
+            completed.list.at = found.iter().position(|other| other.id == spec.id).unwrap_or(0);
             completed
         }
         Some(PaletteEntry::Command(offer)) => {
@@ -82,15 +92,6 @@ pub(super) fn complete(model: &mut Model) -> Vec<Effect> {
             Palette::with(format!("{}{more}", offer.typed.with(word)))
         }
     };
-    model.modal = Some(Modal::Palette(completed));
+    model.open(completed);
     paths::ask(model)
-}
-
-/// Runs what was chosen in `dialog`, which is already closed; if nothing was chosen, it stays open.
-fn run_chosen(model: &mut Model, dialog: Modal, chosen: Option<&'static ActionSpec>) -> Vec<Effect> {
-    if let Some(spec) = chosen {
-        return super::perform(model, spec);
-    }
-    model.modal = Some(dialog);
-    Vec::new()
 }

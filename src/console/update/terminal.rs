@@ -7,12 +7,11 @@ use chrono::TimeDelta;
 use super::act;
 use crate::config::Notify;
 use crate::console::actions::ActionId;
-use crate::console::dialogs::{Line, Modal, Text};
+use crate::console::components::{Line, Text};
 use crate::console::effect::Effect;
 use crate::console::model::Screen;
-use crate::console::msg::{NavCommand, TagsMsg};
 use crate::console::view::look::Tone;
-use crate::console::{Model, Msg, panes, running, words};
+use crate::console::{Model, panes, running, words};
 use crate::domain::{Problem, SanitizedText};
 use crate::journal::RunRecord;
 
@@ -24,12 +23,12 @@ const A_WHILE: TimeDelta = TimeDelta::seconds(10);
 const PAGE: usize = 100;
 
 /// Releases the mouse to the terminal, or captures it.
-pub(super) fn mouse(model: &mut Model) -> Vec<Effect> {
+pub(in crate::console) fn mouse(model: &mut Model) -> Vec<Effect> {
     model.mouse = !model.mouse;
     let said = if model.mouse {
         "mouse captured by the console".to_owned()
     } else {
-        let back = model.setting.keymap.hint(ActionId::Mouse, "capture it again");
+        let back = model.setting.keymap.hint(ActionId::MOUSE, "capture it again");
         format!("mouse released to the terminal for selecting text; {back}")
     };
     model.say(said);
@@ -38,20 +37,13 @@ pub(super) fn mouse(model: &mut Model) -> Vec<Effect> {
 
 /// Handles a double click.
 pub(super) fn twice(model: &mut Model) -> Vec<Effect> {
-    match (&model.modal, &model.screen) {
-        (None, Screen::Panes) => {
-            let opens = if model.pane == panes::PaneId::Activity {
-                ActionId::OpenRun
-            } else {
-                ActionId::Open
-            };
-            act(model, opens)
-        }
-        (Some(Modal::Tags(_)), _) => super::route(model, Msg::Tags(TagsMsg::Take)),
-        (Some(Modal::Help(_) | Modal::Choose(_)), _) => super::route(model, Msg::Go(NavCommand::Accept)),
-        (Some(Modal::Workflows(_)), _) => act(model, ActionId::WorkflowsOpen),
-        _ => Vec::new(),
-    }
+    let action = match (&model.modal, &model.screen) {
+        (Some(dialog), _) => dialog.double_click(),
+        (None, Screen::Panes) if model.pane == panes::PaneId::Activity => Some(ActionId::OPEN_RUN),
+        (None, Screen::Panes) => Some(ActionId::OPEN),
+        (None, Screen::Review(_) | Screen::Run(_)) => None,
+    };
+    action.map_or_else(Vec::new, |action| act(model, action))
 }
 
 /// Copies `text` and reports what was copied and how; if copying is off, shows the text to be
@@ -61,15 +53,15 @@ pub(super) fn copy(model: &mut Model, text: String) -> Vec<Effect> {
         let keymap = &model.setting.keymap;
         let how = format!(
             "Copying is off in your settings (clipboard = false). {}; {}.",
-            keymap.hint(ActionId::TextMouse, "release the mouse and select text"),
-            keymap.hint(ActionId::TextPage, "open it in the pager")
+            keymap.hint(ActionId::TEXT_MOUSE, "release the mouse and select text"),
+            keymap.hint(ActionId::PAGER, "open it in the pager")
         );
         let lines = vec![
             Line::text(SanitizedText::new(&text).to_string(), Tone::Strong),
             Line::blank(),
             Line::text(how, Tone::Dim),
         ];
-        model.modal = Some(Modal::Details(Text::new("To copy by hand", lines)));
+        model.open(Text::new("To copy by hand", lines));
         return Vec::new();
     }
     let mut end = text.len().min(COPIED);
@@ -95,12 +87,10 @@ pub(super) fn copy(model: &mut Model, text: String) -> Vec<Effect> {
 }
 
 /// Shows the visible text in the pager.
-pub(super) fn page(model: &mut Model) -> Vec<Effect> {
+pub(in crate::console) fn page(model: &mut Model) -> Vec<Effect> {
     let text = match (&model.modal, &model.screen) {
-        (Some(Modal::Details(text) | Modal::Problem(text)), _) => text.plain(PAGE),
-        (Some(Modal::Image(image)), _) => image.text.plain(PAGE),
-        (Some(Modal::Workflows(dialog)), _) => match &dialog.shown {
-            Some(shown) => shown.text.plain(PAGE),
+        (Some(dialog), _) => match dialog.text() {
+            Some(text) => text.plain(PAGE),
             None => return Vec::new(),
         },
         (None, Screen::Run(run)) => {
@@ -124,9 +114,7 @@ fn text_of(piece: &crate::console::view::piece::Piece) -> &str {
 pub(super) fn edited(model: &mut Model, result: Result<(), Problem>) {
     match result {
         Ok(()) => model.say("settings are valid; they apply at the next start"),
-        Err(problem) => {
-            model.modal = Some(Modal::Problem(Text::of_problem("Invalid settings", &problem)));
-        }
+        Err(problem) => model.open_problem("Invalid settings", &problem),
     }
 }
 

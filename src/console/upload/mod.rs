@@ -3,6 +3,7 @@
 //!
 //! Whether the content exists is checked by the plan, not here.
 
+pub mod actions;
 mod known;
 mod read;
 mod update;
@@ -10,7 +11,7 @@ pub mod view;
 
 pub use known::{Known, images, known};
 pub use read::{WITH_PATH, absolute, read};
-pub use update::{accept, close, complete, look, open, pick, typed};
+pub use update::open;
 
 use tui_input::Input;
 

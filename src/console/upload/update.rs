@@ -1,12 +1,17 @@
 //! Handles the keys of the upload dialog.
 
+use ratatui::Frame;
+use tui_input::Input;
+
 use super::{Upload, known, read};
-use crate::console::dialogs::{self, Modal};
+use crate::console::actions::{Key, Scope};
+use crate::console::components::{Dialog, form};
 use crate::console::effect::Effect;
 use crate::console::image::{self, Look, Wanted};
 use crate::console::panes::charms;
+use crate::console::view::Drawn;
 use crate::console::{Model, paths, review};
-use crate::domain::ImageSource;
+use crate::domain::{ImageSource, Reference, Repository};
 use crate::plan::{Content, Intent, UploadIntent};
 
 /// Opens the dialog for the selected resource.
@@ -22,11 +27,11 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
         charm: row.charm.clone(),
         resource: resource.clone(),
         images,
-        input: tui_input::Input::default(),
+        input: Input::default(),
         stem: None,
         at: 0,
     };
-    model.modal = Some(Modal::Upload(Box::new(dialog)));
+    model.open(dialog);
     if images == Some(false) || model.setting.offline {
         Vec::new()
     } else {
@@ -34,27 +39,66 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-const fn dialog(model: &mut Model) -> Option<&mut Upload> {
-    match &mut model.modal {
-        Some(Modal::Upload(dialog)) => Some(dialog),
-        _ => None,
+impl Dialog for Upload {
+    fn scope(&self) -> Scope {
+        Scope::UPLOAD
     }
-}
 
-/// Applies `key` to the line.
-pub fn typed(model: &mut Model, key: crate::console::actions::Key) {
-    if let Some(dialog) = dialog(model)
-        && dialogs::edit(&mut dialog.input, key)
-    {
-        dialog.stem = None;
-        dialog.at = 0;
+    fn boxed(&self) -> Box<dyn Dialog> {
+        Box::new(self.clone())
+    }
+
+    fn draw(&self, model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
+        super::view::draw(model, self, frame, drawn);
+    }
+
+    fn pick(&mut self, model: &Model, line: usize) {
+        if let Some(one) = known(model, self).into_iter().nth(line) {
+            self.stem = Some(self.wanted().to_owned());
+            self.at = line;
+            self.input = Input::new(one.text);
+        }
+    }
+
+    fn typed(&mut self, _: &Model, key: Key) {
+        if form::edit(&mut self.input, key) {
+            self.stem = None;
+            self.at = 0;
+        }
+    }
+
+    fn stays_below(&self) -> bool {
+        true
+    }
+
+    fn typed_path(&self, _: &Model) -> Option<(String, Option<bool>)> {
+        Some((self.input.value().to_owned(), self.images))
+    }
+
+    /// Returns the repository typed, else the one that feeds the resource.
+    fn repository(&self, model: &Model) -> Option<Repository> {
+        let typed = self.wanted();
+        if typed.contains('/') {
+            let reference = Reference::parse(typed.strip_suffix(':').unwrap_or(typed));
+            return reference.ok().map(|reference| reference.repository);
+        }
+        let workspace = model.workspace();
+        let charm = workspace.charm(&self.charm)?;
+        let (_, key) = charm.fed().find(|(name, _)| **name == self.resource)?;
+        workspace.image_repository(key).ok()
+    }
+
+    fn put_tag(&mut self, repository: &Repository, tag: &str) {
+        self.input = Input::new(repository.tagged(tag).to_string());
+        self.stem = None;
+        self.at = 0;
     }
 }
 
 /// Inserts a completion that matches the input; repeated, the next one. For paths first their
 /// common prefix, as in a shell; after a directory was inserted, its names next.
-pub fn complete(model: &mut Model, steps: isize) -> Vec<Effect> {
-    let Some(Modal::Upload(shown)) = &model.modal else {
+fn complete(model: &mut Model, steps: isize) -> Vec<Effect> {
+    let Some(shown) = model.dialog::<Upload>() else {
         return Vec::new();
     };
     let texts: Vec<String> = known(model, shown).into_iter().map(|known| known.text).collect();
@@ -66,8 +110,8 @@ pub fn complete(model: &mut Model, steps: isize) -> Vec<Effect> {
         return Vec::new();
     }
     if is_path && (texts.len() == 1 || common.len() > wanted.len()) {
-        let taken = tui_input::Input::new(common.to_owned());
-        if let Some(dialog) = dialog(model) {
+        let taken = Input::new(common.to_owned());
+        if let Some(dialog) = model.dialog_mut::<Upload>() {
             dialog.input = taken;
             dialog.stem = None;
             dialog.at = 0;
@@ -80,30 +124,22 @@ pub fn complete(model: &mut Model, steps: isize) -> Vec<Effect> {
         (None, ..0) => texts.len() - 1,
         (None, _) => 0,
     };
-    pick(model, at);
+    model.change_dialog(|dialog, model| dialog.pick(model, at));
     Vec::new()
 }
 
-/// Inserts the completion at `at`.
-pub fn pick(model: &mut Model, at: usize) {
-    let Some(Modal::Upload(dialog)) = &model.modal else {
-        return;
-    };
-    let Some(one) = known(model, dialog).into_iter().nth(at) else {
-        return;
-    };
-    if let Some(Modal::Upload(dialog)) = &mut model.modal {
-        let wanted = dialog.wanted().to_owned();
-        dialog.stem = Some(wanted);
-        dialog.at = at;
-        dialog.input = tui_input::Input::new(one.text);
-    }
+/// Inserts the next completion.
+pub(super) fn next(model: &mut Model) -> Vec<Effect> {
+    complete(model, 1)
+}
+
+/// Inserts the previous completion.
+pub(super) fn previous(model: &mut Model) -> Vec<Effect> {
+    complete(model, -1)
 }
 
 fn content(model: &Model) -> Option<(UploadIntent, bool)> {
-    let Some(Modal::Upload(dialog)) = &model.modal else {
-        return None;
-    };
+    let dialog = model.dialog::<Upload>()?;
     let read = read(
         &model.setting,
         &dialog.resource,
@@ -121,7 +157,7 @@ fn content(model: &Model) -> Option<(UploadIntent, bool)> {
 }
 
 /// Opens the review of the upload. Invalid input stays, and the line below shows why.
-pub fn accept(model: &mut Model) -> Vec<Effect> {
+pub(super) fn accept(model: &mut Model) -> Vec<Effect> {
     let Some((intent, _)) = content(model) else {
         model.refuse("nothing to plan yet; the reason is below the field");
         return Vec::new();
@@ -130,7 +166,7 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Shows the typed image, and how much of it the resource lacks.
-pub fn look(model: &mut Model) -> Vec<Effect> {
+pub(super) fn look(model: &mut Model) -> Vec<Effect> {
     let Some((intent, true)) = content(model) else {
         model.refuse("type an image first");
         return Vec::new();
@@ -163,11 +199,4 @@ fn look_at(model: &mut Model, source: ImageSource, intent: UploadIntent) -> Vec<
         to: Some((intent.charm, intent.resource)),
     };
     image::open(model, look)
-}
-
-/// Closes the dialog.
-pub fn close(model: &mut Model) {
-    if dialog(model).is_some() {
-        model.modal = None;
-    }
 }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::{Upload, known, read};
 use crate::console::actions::ActionId;
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::image::share::Share;
 use crate::console::image::{Look, There, Wanted};
 use crate::console::view::look::{Glyph, Tone};
@@ -73,7 +73,7 @@ pub fn draw(model: &Model, dialog: &Upload, frame: &mut Frame, drawn: &mut Drawn
     };
     let heading = format!(
         " Suggestions{more}; {}",
-        model.setting.keymap.brief(ActionId::UploadNext, "use one")
+        model.setting.keymap.brief(ActionId::UPLOAD_NEXT, "use one")
     );
     page.put(frame, vec![Piece::new(heading, Tone::Dim)], false);
     // What is inserted is shown whole; its description gets the rest of the line.

@@ -79,7 +79,7 @@ fn right(model: &Model) -> Vec<Piece> {
         pieces.push(Piece::new(
             format!(
                 "  mouse released: {}",
-                model.setting.keymap.first(ActionId::Mouse)
+                model.setting.keymap.first(ActionId::MOUSE)
             ),
             Tone::Warn,
         ));

@@ -29,7 +29,7 @@ use super::layout::{self, layout};
 use super::model::Screen;
 use super::panes::PaneId;
 use super::split::{self, Grip};
-use super::{Model, Msg, dialogs, review, running, words};
+use super::{Model, Msg, review, running, words};
 use look::Tone;
 use piece::{Cells, Piece};
 
@@ -124,12 +124,12 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
     if let Some(hint) = places.hint {
         tour::draw(model, hint, frame);
     }
-    if let Some(modal) = &model.modal {
+    if let Some(dialog) = &model.modal {
         drawn.hits.clear();
         drawn.wheels.clear();
         drawn.grips.clear();
         drawn.links.clear();
-        dialogs::view::draw(model, modal, frame, &mut drawn);
+        dialog.draw(model, frame, &mut drawn);
     }
     footer::draw(model, places.footer, frame, &mut drawn);
     which::draw(model, frame, &mut drawn);

@@ -46,7 +46,7 @@ pub fn tabs(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
         if own {
             frame.buffer_mut().set_style(rect, look.selected(true));
         }
-        drawn.hit(rect, Msg::Go(crate::console::msg::NavCommand::Pane(pane)));
+        drawn.hit(rect, Msg::Pane(pane));
         x += columns;
     }
 }
@@ -54,7 +54,7 @@ pub fn tabs(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
 /// Draws `pane` into `area`.
 pub fn draw(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     let focus = model.pane == pane;
-    drawn.hit(area, Msg::Go(crate::console::msg::NavCommand::Pane(pane)));
+    drawn.hit(area, Msg::Pane(pane));
     drawn.wheel(area, Some(pane));
     let title = title(model, pane);
     let inner = boxed(model, frame, area, &title, Some(age(model, pane)), focus);
@@ -157,8 +157,7 @@ impl List<'_, '_, '_> {
             if selected {
                 self.frame.buffer_mut().set_style(rect, look.selected(self.focus));
             }
-            self.drawn
-                .hit(rect, Msg::Go(crate::console::msg::NavCommand::Banner(self.pane)));
+            self.drawn.hit(rect, Msg::Banner(self.pane));
         }
         Rect {
             y: area.y + 1,

@@ -224,7 +224,7 @@ pub fn section(model: &Model, record: &RunRecord, width: usize) -> Vec<Vec<Piece
         let leave = model
             .setting
             .keymap
-            .hint(crate::console::actions::ActionId::RunBack, "leave");
+            .hint(crate::console::actions::ActionId::BACK, "leave");
         put(
             2,
             "",

@@ -2,12 +2,14 @@
 //!
 //! Only missing required fields are reported here; other values are checked by the plan.
 
+use ratatui::Frame;
 use tui_input::Input;
 
 use crate::console::Model;
-use crate::console::actions::Key;
-use crate::console::dialogs::{self, Modal};
+use crate::console::actions::{Key, Scope};
+use crate::console::components::{Dialog, form};
 use crate::console::effect::Effect;
+use crate::console::view::Drawn;
 use crate::domain::GitHubRepository;
 use crate::domain::workflow::{InputKind, WorkflowInput};
 use crate::plan::{Intent, WorkflowAction, WorkflowIntent};
@@ -80,49 +82,55 @@ impl Form {
     }
 }
 
-const fn form(model: &mut Model) -> Option<&mut Form> {
-    match &mut model.modal {
-        Some(Modal::Form(form)) => Some(form),
-        _ => None,
+impl Dialog for Form {
+    fn scope(&self) -> Scope {
+        Scope::FORM
     }
-}
 
-/// Moves by fields, wrapping around.
-pub fn step(model: &mut Model, steps: isize) {
-    if let Some(form) = form(model) {
-        let count = form.fields.len().max(1) as isize;
-        form.at = (form.at as isize + steps).rem_euclid(count) as usize;
+    fn boxed(&self) -> Box<dyn Dialog> {
+        Box::new(self.clone())
     }
-}
 
-/// Applies a key to the focused field; left and right cycle through the allowed values, if they are
-/// known.
-pub fn typed(model: &mut Model, key: Key) {
-    let Some(form) = form(model) else { return };
-    let Some(field) = form.fields.get_mut(form.at) else {
-        return;
-    };
-    form.error = None;
-    let options = field.options();
-    if options.is_empty() {
-        dialogs::edit(&mut field.value, key);
-        return;
+    fn draw(&self, model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
+        super::view::draw_form(model, self, frame, drawn);
     }
-    let at = options.iter().position(|one| one == field.value.value());
-    let next = match (key, at) {
-        (Key::Left, Some(at)) => at.saturating_sub(1),
-        (Key::Right | Key::Char(' '), Some(at)) => (at + 1) % options.len(),
-        (Key::Left | Key::Right | Key::Char(' '), None) => 0,
-        _ => return,
-    };
-    if let Some(option) = options.get(next) {
-        field.value = Input::new(option.clone());
+
+    fn move_by(&mut self, _: &Model, steps: isize) {
+        self.at = form::next_field(self.at, self.fields.len(), steps);
+    }
+
+    fn pick(&mut self, _: &Model, line: usize) {
+        self.at = line.min(self.fields.len().saturating_sub(1));
+    }
+
+    /// Applies a key to the focused field; left and right cycle through the allowed values, if they
+    /// are known.
+    fn typed(&mut self, _: &Model, key: Key) {
+        let Some(field) = self.fields.get_mut(self.at) else {
+            return;
+        };
+        self.error = None;
+        let options = field.options();
+        if options.is_empty() {
+            form::edit(&mut field.value, key);
+            return;
+        }
+        let at = options.iter().position(|one| one == field.value.value());
+        let next = match (key, at) {
+            (Key::Left, Some(at)) => at.saturating_sub(1),
+            (Key::Right | Key::Char(' '), Some(at)) => (at + 1) % options.len(),
+            (Key::Left | Key::Right | Key::Char(' '), None) => 0,
+            _ => return,
+        };
+        if let Some(option) = options.get(next) {
+            field.value = Input::new(option.clone());
+        }
     }
 }
 
 /// Opens the review of the start, or moves to the first required field that is empty.
-pub fn accept(model: &mut Model) -> Vec<Effect> {
-    let Some(form) = form(model) else {
+pub(super) fn accept(model: &mut Model) -> Vec<Effect> {
+    let Some(form) = model.dialog_mut::<Form>() else {
         return Vec::new();
     };
     let empty = |field: &Field| field.input.required && field.value.value().trim().is_empty();
@@ -133,11 +141,4 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
     }
     let intent = form.intent();
     super::update::planned(model, intent)
-}
-
-/// Closes the dialog.
-pub fn close(model: &mut Model) {
-    if form(model).is_some() {
-        model.modal = None;
-    }
 }

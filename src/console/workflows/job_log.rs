@@ -3,7 +3,7 @@
 use super::update::{again, dialog, rewrite};
 use super::{Workflows, lines, run};
 use crate::console::Model;
-use crate::console::dialogs::{Line, Modal, Text};
+use crate::console::components::{Line, Text};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::view::look::Tone;
 use crate::domain::Problem;
@@ -57,11 +57,8 @@ pub fn next_job<'m>(model: &'m Model, dialog: &Workflows) -> Option<&'m JobRun> 
 
 /// Shows the log of the next job.
 pub fn log(model: &mut Model) -> Vec<Effect> {
-    let job = match &model.modal {
-        Some(Modal::Workflows(dialog)) => next_job(model, dialog).map(|job| job.id),
-        _ => None,
-    };
-    let Some(job) = job else {
+    let shown = model.dialog::<Workflows>();
+    let Some(job) = shown.and_then(|dialog| Some(next_job(model, dialog)?.id)) else {
         return Vec::new();
     };
     let Some(dialog) = dialog(model) else {

@@ -1,7 +1,7 @@
 //! Formats a workflow run: its status, its jobs, the end of a log.
 
 use super::Workflows;
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::{Model, words};
 use crate::domain::SanitizedText;

@@ -3,6 +3,7 @@
 //!
 //! Holds selection and input; the data is in the snapshot.
 
+pub mod actions;
 mod follow;
 mod form;
 mod job_log;
@@ -11,14 +12,17 @@ mod update;
 pub mod view;
 
 pub use follow::{Followed, follow, follow_recent, followed, lasted, section, standing};
-pub use form::{Form, accept as accept_form, close as close_form, step as step_form, typed};
-pub use job_log::{ShownLog, log, next_job, read_log};
-pub use update::{again, broken, browse, close, open, open_selected, repeat, seen, seen_run, step, stop};
+pub use form::Form;
+pub use job_log::{ShownLog, next_job, read_log};
+pub use update::{broken, open, seen, seen_run};
+
+use ratatui::Frame;
 
 use super::Model;
-use super::dialogs::Text;
+use super::actions::{ActionId, Scope};
+use super::components::{Dialog, List, Text, text};
 use super::effect::RequestId;
-use super::listing::window;
+use super::view::Drawn;
 use crate::domain::workflow::{RepositoryWorkflows, WorkflowFile, WorkflowRun};
 use crate::domain::{GitHubRepository, Problem};
 
@@ -28,9 +32,7 @@ pub struct Workflows {
     /// The repository.
     pub repository: GitHubRepository,
     /// The selected row.
-    pub at: usize,
-    /// The first row shown.
-    pub offset: usize,
+    pub list: List,
     /// The pending request.
     pub in_flight: Option<RequestId>,
     /// Why the last request failed.
@@ -77,23 +79,79 @@ pub fn rows<'a>(model: &'a Model, dialog: &Workflows) -> Vec<Row<'a>> {
 pub fn run<'a>(model: &'a Model, dialog: &Workflows) -> Option<&'a WorkflowRun> {
     match &dialog.shown {
         Some(shown) => known(model, dialog)?.run(shown.run),
-        None => match rows(model, dialog).get(dialog.at) {
+        None => match rows(model, dialog).get(dialog.list.at) {
             Some(Row::Run(run)) => Some(run),
             _ => None,
         },
     }
 }
 
-/// Clamps selection and scroll position.
-pub fn settle(model: &mut Model) {
-    use super::dialogs::Modal;
-    let Some(Modal::Workflows(dialog)) = &model.modal else {
-        return;
-    };
-    let count = rows(model, dialog).len();
-    let (height, _) = view::heights(model, dialog);
-    if let Some(Modal::Workflows(dialog)) = &mut model.modal {
-        dialog.at = dialog.at.min(count.saturating_sub(1));
-        dialog.offset = window(dialog.offset, dialog.at, height, count);
+impl Dialog for Workflows {
+    fn scope(&self) -> Scope {
+        Scope::WORKFLOWS
+    }
+
+    fn boxed(&self) -> Box<dyn Dialog> {
+        Box::new(self.clone())
+    }
+
+    fn draw(&self, model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
+        match &self.shown {
+            Some(shown) => text::draw(model, &shown.text, frame, drawn),
+            None => view::draw(model, self, frame, drawn),
+        }
+    }
+
+    fn fit(&mut self, model: &Model) {
+        if let Some(shown) = &mut self.shown {
+            shown.text.fit(model);
+        }
+        let count = rows(model, self).len();
+        let (height, _) = view::heights(model, self);
+        self.list.fit(height, count);
+    }
+
+    /// Moves by rows, or scrolls the shown run by lines.
+    fn move_by(&mut self, _: &Model, steps: isize) {
+        match &mut self.shown {
+            Some(shown) => shown.text.scroll(steps),
+            None => self.list.step(steps),
+        }
+    }
+
+    fn pick(&mut self, _: &Model, line: usize) {
+        self.list.at = line;
+    }
+
+    fn text(&self) -> Option<&Text> {
+        self.shown.as_ref().map(|shown| &shown.text)
+    }
+
+    fn text_mut(&mut self) -> Option<&mut Text> {
+        self.shown.as_mut().map(|shown| &mut shown.text)
+    }
+
+    fn page(&self, model: &Model) -> Option<String> {
+        run(model, self).map(|run| run.url.to_string())
+    }
+
+    fn double_click(&self) -> Option<ActionId> {
+        Some(ActionId::WORKFLOWS_OPEN)
+    }
+
+    /// Returns from a log to its run, from a run to the list, or closes the dialog.
+    fn close(mut self: Box<Self>, model: &mut Model) {
+        if let Some(shown) = self.shown.as_mut().filter(|shown| shown.log.is_some()) {
+            shown.log = None;
+            shown.text.offset = 0;
+            self.in_flight = None;
+        } else if self.shown.take().is_some() {
+            self.in_flight = None;
+            self.problem = None;
+        } else {
+            return;
+        }
+        model.modal = Some(self);
+        update::rewrite(model);
     }
 }

@@ -3,18 +3,15 @@
 use std::sync::Arc;
 
 use super::{Form, Row, Shown, Workflows, lines, rows, run};
-use crate::console::dialogs::{Modal, Text};
+use crate::console::components::{List, Text};
 use crate::console::effect::{Effect, RequestId};
-use crate::console::{Model, links, review};
+use crate::console::{Model, review};
 use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
 use crate::domain::{GitHubRepository, Observed, Problem};
 use crate::plan::{Intent, WorkflowAction, WorkflowIntent};
 
-pub(super) const fn dialog(model: &mut Model) -> Option<&mut Workflows> {
-    match &mut model.modal {
-        Some(Modal::Workflows(dialog)) => Some(dialog),
-        _ => None,
-    }
+pub(super) fn dialog(model: &mut Model) -> Option<&mut Workflows> {
+    model.dialog_mut()
 }
 
 /// Opens the dialog and reads the workflows.
@@ -24,14 +21,13 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
         model.refuse("this workspace has no bundle repository");
         return Vec::new();
     };
-    model.modal = Some(Modal::Workflows(Box::new(Workflows {
+    model.open(Workflows {
         repository,
-        at: 0,
-        offset: 0,
+        list: List::default(),
         in_flight: None,
         problem: None,
         shown: None,
-    })));
+    });
     again(model)
 }
 
@@ -106,7 +102,7 @@ pub fn broken(model: &mut Model) {
 
 /// Rebuilds the shown run, or its shown log.
 pub(super) fn rewrite(model: &mut Model) {
-    let Some(Modal::Workflows(dialog)) = &model.modal else {
+    let Some(dialog) = model.dialog::<Workflows>() else {
         return;
     };
     let (Some(shown), Some(run)) = (&dialog.shown, run(model, dialog)) else {
@@ -125,26 +121,16 @@ pub(super) fn rewrite(model: &mut Model) {
     }
 }
 
-/// Moves by rows, or scrolls the shown run by lines.
-pub fn step(model: &mut Model, steps: isize) {
-    if let Some(dialog) = dialog(model) {
-        match &mut dialog.shown {
-            Some(shown) => shown.text.offset = shown.text.offset.saturating_add_signed(steps),
-            None => dialog.at = dialog.at.saturating_add_signed(steps),
-        }
-    }
-}
-
 /// Opens the form of the selected workflow, or the selected run with its jobs.
 pub fn open_selected(model: &mut Model) -> Vec<Effect> {
-    let Some(Modal::Workflows(shown)) = &model.modal else {
+    let Some(shown) = model.dialog::<Workflows>() else {
         return Vec::new();
     };
     if shown.shown.is_some() {
         return Vec::new();
     }
     let repository = shown.repository.clone();
-    match rows(model, shown).get(shown.at).copied() {
+    match rows(model, shown).get(shown.list.at).copied() {
         None => Vec::new(),
         Some(Row::Run(run)) => {
             let shown = Shown {
@@ -168,7 +154,7 @@ pub fn open_selected(model: &mut Model) -> Vec<Effect> {
             if form.fields.is_empty() {
                 return planned(model, form.intent());
             }
-            model.modal = Some(Modal::Form(Box::new(form)));
+            model.open(form);
             Vec::new()
         }
     }
@@ -180,7 +166,7 @@ pub(super) fn planned(model: &mut Model, intent: Intent) -> Vec<Effect> {
 }
 
 fn wish(model: &mut Model, action: impl FnOnce(u64) -> WorkflowAction) -> Vec<Effect> {
-    let Some(Modal::Workflows(shown)) = &model.modal else {
+    let Some(shown) = model.dialog::<Workflows>() else {
         return Vec::new();
     };
     let Some(run) = run(model, shown).map(|run| run.id) else {
@@ -195,44 +181,11 @@ fn wish(model: &mut Model, action: impl FnOnce(u64) -> WorkflowAction) -> Vec<Ef
 }
 
 /// Opens the review of rerunning the failed jobs of the run.
-pub fn repeat(model: &mut Model) -> Vec<Effect> {
+pub(super) fn repeat(model: &mut Model) -> Vec<Effect> {
     wish(model, |run| WorkflowAction::Rerun { run })
 }
 
 /// Opens the review of cancelling the run.
-pub fn stop(model: &mut Model) -> Vec<Effect> {
+pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
     wish(model, |run| WorkflowAction::Cancel { run })
-}
-
-/// Opens the page of the run.
-pub fn browse(model: &mut Model) -> Vec<Effect> {
-    let link = match &model.modal {
-        Some(Modal::Workflows(dialog)) => run(model, dialog).map(|run| run.url.to_string()),
-        _ => None,
-    };
-    let Some(link) = link.filter(|link| links::allowed(link)) else {
-        model.refuse("this run has no page");
-        return Vec::new();
-    };
-    model.say(format!("opening {link}"));
-    vec![Effect::Open(link)]
-}
-
-/// Returns from a log to its run, from a run to the list, or closes the dialog.
-pub fn close(model: &mut Model) {
-    let Some(dialog) = dialog(model) else {
-        return;
-    };
-    if let Some(shown) = dialog.shown.as_mut().filter(|shown| shown.log.is_some()) {
-        shown.log = None;
-        shown.text.offset = 0;
-        dialog.in_flight = None;
-        return rewrite(model);
-    }
-    if dialog.shown.take().is_some() {
-        dialog.in_flight = None;
-        dialog.problem = None;
-    } else {
-        model.modal = None;
-    }
 }

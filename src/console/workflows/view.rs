@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::{Form, Row, Workflows, known, lines, rows};
 use crate::console::actions::ActionId;
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};
@@ -59,11 +59,11 @@ pub fn draw(model: &Model, dialog: &Workflows, frame: &mut Frame, drawn: &mut Dr
     for ((at, row), y) in all
         .iter()
         .enumerate()
-        .skip(dialog.offset)
+        .skip(dialog.list.offset)
         .take(height)
         .zip(inner.y..)
     {
-        let selected = at == dialog.at;
+        let selected = at == dialog.list.at;
         let mark = if selected {
             model.setting.look.glyph(Glyph::Cursor)
         } else {
@@ -79,7 +79,7 @@ pub fn draw(model: &Model, dialog: &Workflows, frame: &mut Frame, drawn: &mut Dr
         drawn.hit(rect, Msg::Pick(at));
         drawn.rows_built += 1;
     }
-    let about = about(model, dialog, all.get(dialog.at).copied());
+    let about = about(model, dialog, all.get(dialog.list.at).copied());
     let about = about.iter().flat_map(|line| line.wrap(width.saturating_sub(2)));
     let first = inner.y + u16::try_from(height).unwrap_or(u16::MAX) + 1;
     for (line, y) in about.take(said).zip(first..inner.bottom()) {
@@ -90,7 +90,7 @@ pub fn draw(model: &Model, dialog: &Workflows, frame: &mut Frame, drawn: &mut Dr
         ];
         view::line(model, frame, rect, pieces, false);
     }
-    view::scroll_mark(model, frame, area, dialog.offset, height, all.len());
+    view::scroll_mark(model, frame, area, dialog.list.offset, height, all.len());
     drawn.wheel(area, None);
 }
 
@@ -177,7 +177,7 @@ fn about(model: &Model, dialog: &Workflows, row: Option<Row<'_>>) -> Vec<Line> {
                 model
                     .setting
                     .keymap
-                    .hint(ActionId::WorkflowsOpen, "show its jobs and the end of the log"),
+                    .hint(ActionId::WORKFLOWS_OPEN, "show its jobs and the end of the log"),
                 Tone::Dim,
             ),
         ],

@@ -1,5 +1,6 @@
 //! The channels pane: what every channel serves, and the release it belongs to.
 
+pub mod actions;
 mod state;
 pub mod timeline;
 pub mod view;

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::listing::Keyed;
 use crate::console::model::short_name;
 use crate::console::sorting::{SortColumn, SortValue};

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{FLOW, Row};
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::words;
 use crate::domain::{Base, ChannelChange, Risk, Serving, Snapshot};

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::state::{image_words, releases_behind};
 use super::{Row, What, holds_images};
 use crate::config::Workspace;
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::view::look::Tone;
 use crate::console::words;
 use crate::domain::charm::{CharmFacts, ResourceFacts, RevisionFacts};

@@ -1,6 +1,7 @@
 //! The charms pane: charms, their newest revisions and resources; unfolded, every revision of
 //! either.
 
+pub mod actions;
 mod details;
 mod state;
 pub mod view;

@@ -8,7 +8,7 @@ use super::view::{alarm_words, tone};
 use super::{Row, SecretRow, SessionRow};
 use crate::config::Workspace;
 use crate::console::actions::{ActionId, Keymap};
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::view::look::Tone;
 use crate::console::words;
 use crate::domain::{Lineage, SanitizedText, Snapshot};
@@ -173,9 +173,9 @@ fn of_credential(
         );
         let what = match facts.kind.as_str() {
             "charmhub" if in_secrets => {
-                keymap.hint(ActionId::Rotate, "set a new token in all of its secrets")
+                keymap.hint(ActionId::ROTATE, "set a new token in all of its secrets")
             }
-            "charmhub" => keymap.hint(ActionId::SignIn, "sign in again"),
+            "charmhub" => keymap.hint(ActionId::SIGN_IN, "sign in again"),
             _ => "create a new one where this one came from".to_owned(),
         };
         lines.push(Line::of("what to do", what, Tone::Accent));
@@ -252,7 +252,7 @@ fn of_secret(
     if status.lineage != Lineage::Current {
         lines.push(Line::of(
             "what to do",
-            keymap.hint(ActionId::Rotate, "set one new value in all of them"),
+            keymap.hint(ActionId::ROTATE, "set one new value in all of them"),
             Tone::Accent,
         ));
     }

@@ -1,6 +1,7 @@
 //! The credentials pane: what each credential may do and its expiry, which credential every secret
 //! holds, and the store's sessions.
 
+pub mod actions;
 mod details;
 mod state;
 pub mod view;

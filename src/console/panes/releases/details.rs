@@ -7,7 +7,7 @@ use super::{Label, Row};
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::console::actions::{ActionId, Keymap};
-use crate::console::dialogs::Line;
+use crate::console::components::Line;
 use crate::console::live;
 use crate::console::model::short_name;
 use crate::console::panes::channels::FLOW;
@@ -50,7 +50,7 @@ pub fn details(
     ];
     lines.extend(waited);
     if row.held {
-        let lifts = keymap.hint(ActionId::HoldRelease, "remove the hold");
+        let lifts = keymap.hint(ActionId::HOLD_RELEASE, "remove the hold");
         let text = format!("held: 'publish --new' skips it; {lifts}, or publish it by name");
         lines.push(Line::of("hold", text, Tone::Warn));
     }

@@ -1,7 +1,7 @@
 //! Compares two releases: the images that each names, different ones first.
 
 use crate::console::Model;
-use crate::console::dialogs::{Line, Modal, Text};
+use crate::console::components::{Line, Text};
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::words;
 use crate::domain::{Release, ReleaseName, SanitizedText, release};
@@ -35,7 +35,7 @@ pub fn show_diff(model: &mut Model, from: &ReleaseName, to: &ReleaseName) {
     let lines = lines(model, a, b);
     let mut text = Text::new(format!("Releases {from} and {to}"), lines);
     text.copy = Some(format!("windlass diff {from} {to}"));
-    model.modal = Some(Modal::Details(text));
+    model.open(text);
 }
 
 fn lines(model: &Model, from: &Release, to: &Release) -> Vec<Line> {

@@ -1,5 +1,6 @@
 //! The releases pane: upstream releases, their state, and their oddities.
 
+pub mod actions;
 mod details;
 mod diff;
 mod state;

@@ -1,6 +1,7 @@
 //! Tests rolling back, and resuming runs that ended partly.
 
 use super::*;
+use crate::console::dialogs::Prompt;
 use crate::domain::Remedy;
 
 #[test]
@@ -8,7 +9,7 @@ fn a_channel_is_rolled_back_where_a_run_changed_it() {
     let mut model = stands((120, 40));
     press(&mut model, Key::Char('2'));
     assert!(matches!(
-        can(&model, ActionId::RollBackChannel),
+        can(&model, ActionId::ROLL_BACK_CHANNEL),
         Availability::Disabled(why) if why.contains("no run")
     ));
     with_runs(&mut model, vec![half_released()]);
@@ -42,7 +43,7 @@ fn a_channel_is_rolled_back_where_a_run_changed_it() {
     // The release of studio was refused.
     press(&mut model, Key::End);
     assert!(matches!(
-        can(&model, ActionId::RollBackChannel),
+        can(&model, ActionId::ROLL_BACK_CHANNEL),
         Availability::Disabled(_)
     ));
 }
@@ -87,7 +88,7 @@ fn going_over_later_changes_is_offered_only_where_they_were_refused() {
     press(&mut model, Key::Char('5'));
     let (id, _) = wish(&mut model, Key::Char('b')).unwrap();
     planned(&mut model, id, Ok(rolling_back(LaterChanges::Refuse)));
-    assert_eq!(can(&model, ActionId::RollBackOver), Availability::Hidden);
+    assert_eq!(can(&model, ActionId::ROLL_BACK_OVER), Availability::Hidden);
     assert!(wish(&mut model, Key::Char('a')).is_none());
     let (id, _) = wish(&mut model, Key::Char('g')).unwrap();
     let refused = Problem::new(ProblemKind::Refused, "latest/edge was changed since")
@@ -172,7 +173,7 @@ fn a_failed_publish_offers_both_ways() {
     press(&mut model, Key::Esc);
     press(&mut model, Key::Enter);
     press(&mut model, Key::Char('r'));
-    assert!(matches!(model.modal, Some(Modal::Prompt(_))));
+    assert!(model.dialog::<Prompt>().is_some());
 }
 
 #[test]

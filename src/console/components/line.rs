@@ -1,6 +1,7 @@
 //! A line of a text dialog: a label with a value, or plain text.
 
 use crate::console::view::look::Tone;
+use crate::console::view::piece::Piece;
 use crate::console::words;
 use crate::domain::{Hint, Problem};
 
@@ -72,6 +73,14 @@ impl Line {
             lines.push(Self::of("request ID", id.to_string(), Tone::Dim));
         }
         lines
+    }
+
+    /// Returns what is drawn of it.
+    pub fn pieces(&self) -> Vec<Piece> {
+        vec![
+            Piece::new(format!(" {}", self.label), Tone::Dim),
+            Piece::new(self.text.clone(), self.tone),
+        ]
     }
 
     /// Returns the line wrapped to `width` columns; continuation lines are aligned with the value.

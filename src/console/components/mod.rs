@@ -1,0 +1,15 @@
+//! Components shared by screens, panes and dialogs: lists, forms, texts, questions.
+
+pub mod actions;
+pub mod dialog;
+pub mod form;
+pub mod line;
+pub mod list;
+pub mod question;
+pub mod text;
+
+pub use dialog::Dialog;
+pub use line::Line;
+pub use list::List;
+pub use question::question;
+pub use text::Text;
