@@ -19,6 +19,7 @@ mod dependencies;
 mod doctor;
 mod generated;
 mod hostile;
+mod import_circles;
 mod journal;
 mod json_documents;
 mod own_keys;
