@@ -20,6 +20,7 @@ mod doctor;
 mod examples;
 mod generated;
 mod hostile;
+mod import_circles;
 mod journal;
 mod json_documents;
 mod own_keys;

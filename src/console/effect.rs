@@ -7,14 +7,12 @@ use std::sync::Arc;
 
 use super::confirm::Confirmed;
 use super::given::{Entered, Given};
-use super::image::Wanted;
+use super::image::data::Wanted;
+pub use super::request::RequestId;
 use crate::domain::credential::TokenScope;
 use crate::domain::{CharmName, GitHubRepository, Repository, ResourceName, Snapshot};
 use crate::journal::RunId;
 use crate::plan::{Changed, Intent, Plan};
-
-/// Identifies a request. Its answer carries the same number; older answers are dropped.
-pub type RequestId = u64;
 
 /// An effect for the shell to perform.
 #[derive(Clone, Debug, PartialEq)]

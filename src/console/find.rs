@@ -4,11 +4,6 @@
 
 use tui_input::Input;
 
-use super::actions::Key;
-use super::components::{Text, form, text};
-use super::model::Screen;
-use super::{Model, layout, running};
-
 /// The search in one text.
 #[derive(Clone, Debug, Default)]
 pub struct Find {
@@ -19,7 +14,7 @@ pub struct Find {
     /// The line of the selected match.
     pub at: Option<usize>,
     /// The line at which the search began.
-    from: usize,
+    pub from: usize,
 }
 
 impl Find {
@@ -53,13 +48,13 @@ impl Find {
     }
 
     /// Selects the first match at or after the line where the search began, else the first of all.
-    fn search(&mut self, matches: &[usize]) {
+    pub fn search(&mut self, matches: &[usize]) {
         let after = matches.iter().find(|line| **line >= self.from);
         self.at = after.or_else(|| matches.first()).copied();
     }
 
     /// Selects the match `steps` further on, wrapping around.
-    fn step(&mut self, matches: &[usize], steps: isize) {
+    pub fn step(&mut self, matches: &[usize], steps: isize) {
         let count = matches.len() as isize;
         if count == 0 {
             self.at = None;
@@ -68,135 +63,6 @@ impl Find {
         let place = self.at.and_then(|at| matches.iter().position(|line| *line == at));
         let next = place.map_or(0, |place| (place as isize + steps).rem_euclid(count));
         self.at = matches.get(next as usize).copied();
-    }
-}
-
-/// Returns the visible text, if it can be searched.
-fn text(model: &Model) -> Option<&Text> {
-    model.modal.as_deref()?.text()
-}
-
-fn text_mut(model: &mut Model) -> Option<&mut Text> {
-    model.modal.as_deref_mut()?.text_mut()
-}
-
-/// Returns the search of the visible text.
-pub fn find(model: &Model) -> Option<&Find> {
-    match (&model.modal, &model.screen) {
-        (None, Screen::Run(run)) => Some(&run.find),
-        _ => text(model).map(|text| &text.find),
-    }
-}
-
-fn find_mut(model: &mut Model) -> Option<&mut Find> {
-    if model.modal.is_some() {
-        return text_mut(model).map(|text| &mut text.find);
-    }
-    match &mut model.screen {
-        Screen::Run(run) => Some(&mut run.find),
-        Screen::Panes | Screen::Review(_) => None,
-    }
-}
-
-/// Returns true while search words are being typed.
-pub fn is_typing(model: &Model) -> bool {
-    find(model).is_some_and(|find| find.typing.is_some())
-}
-
-/// Returns the searchable lines and the index of the first one on screen.
-fn lines(model: &Model) -> (Vec<String>, usize) {
-    match (&model.modal, &model.screen) {
-        (None, Screen::Run(run)) => {
-            let (lines, first) = running::log_lines(model, run, inside(model));
-            (lines, first)
-        }
-        _ => text(model).map_or_else(Default::default, |text| {
-            let lines = text
-                .lines
-                .iter()
-                .map(|line| format!("{}{}", line.label, line.text));
-            (lines.collect(), text.offset)
-        }),
-    }
-}
-
-/// Returns the columns and lines inside the border of a screen.
-fn inside(model: &Model) -> (usize, usize) {
-    let body = layout::layout(model).body;
-    (
-        usize::from(body.width.saturating_sub(2)),
-        usize::from(body.height.saturating_sub(2)),
-    )
-}
-
-/// Starts typing search words.
-pub fn begin(model: &mut Model) {
-    let logged = matches!((&model.modal, &model.screen), (None, Screen::Run(_)));
-    if logged {
-        running::show_log(model);
-    }
-    let (_, first) = lines(model);
-    if let Some(find) = find_mut(model) {
-        *find = Find {
-            typing: Some(Input::default()),
-            from: first,
-            ..Find::default()
-        };
-    }
-}
-
-/// Keeps the words.
-pub fn keep(model: &mut Model) {
-    if let Some(find) = find_mut(model) {
-        find.typing = None;
-    }
-}
-
-/// Ends the search.
-pub fn clear(model: &mut Model) {
-    if let Some(find) = find_mut(model) {
-        *find = Find::default();
-    }
-}
-
-/// Selects another match, by steps.
-pub fn step(model: &mut Model, steps: isize) {
-    select(model, |find, matches| find.step(matches, steps));
-}
-
-/// Applies `key` to the search field.
-pub fn typed(model: &mut Model, key: Key) {
-    let Some(find) = find_mut(model) else {
-        return;
-    };
-    if let Some(input) = &mut find.typing
-        && form::edit(input, key)
-    {
-        find.words = input.value().to_owned();
-        select(model, Find::search);
-    }
-}
-
-/// Selects a match and scrolls the text to it.
-fn select(model: &mut Model, choose: impl Fn(&mut Find, &[usize])) {
-    let (lines, _) = lines(model);
-    let Some(find) = find_mut(model) else {
-        return;
-    };
-    let matches = find.matches(lines.iter().map(String::as_str));
-    choose(find, &matches);
-    let Some(at) = find.at else {
-        return;
-    };
-    if model.modal.is_some() {
-        let (_, height) = text::size(model);
-        if let Some(text) = text_mut(model)
-            && !(text.offset..text.offset + height).contains(&at)
-        {
-            text.offset = at.saturating_sub(height / 3);
-        }
-    } else {
-        running::show_log_line(model, at, inside(model));
     }
 }
 

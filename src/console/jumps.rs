@@ -2,6 +2,7 @@
 
 use super::Model;
 use super::panes::{self, PaneId};
+use super::state::state;
 
 /// Largest number of positions kept.
 pub const MOST: usize = 20;
@@ -16,6 +17,20 @@ struct Place {
 /// The positions, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Jumps(Vec<Place>);
+
+state!(Jumps);
+
+impl Model {
+    /// Returns where jumps started.
+    pub fn jumps(&self) -> &Jumps {
+        self.state()
+    }
+
+    /// Returns where jumps started for changes.
+    pub fn jumps_mut(&mut self) -> &mut Jumps {
+        self.state_mut()
+    }
+}
 
 impl Jumps {
     /// Returns true if there is no position to return to.
@@ -32,12 +47,12 @@ impl Jumps {
 /// Moves the focus to `pane`; if that is another pane, remembers the position left.
 pub fn jump(model: &mut Model, pane: PaneId) {
     if pane != model.pane {
-        let row = panes::selected_key(&model.panes, model.pane);
+        let row = panes::selected_key(model, model.pane);
         let from = Place {
             pane: model.pane,
             row,
         };
-        let places = &mut model.jumps.0;
+        let places = &mut model.jumps_mut().0;
         places.push(from);
         let over = places.len().saturating_sub(MOST);
         places.drain(..over);
@@ -48,7 +63,7 @@ pub fn jump(model: &mut Model, pane: PaneId) {
 /// Returns to the pane and row left last. If that row is gone or filtered out, the selection of the
 /// pane stays as it is.
 pub fn back(model: &mut Model) {
-    let Some(place) = model.jumps.0.pop() else {
+    let Some(place) = model.jumps_mut().0.pop() else {
         return;
     };
     model.pane = place.pane;

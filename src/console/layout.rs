@@ -6,9 +6,10 @@
 use ratatui::layout::Rect;
 
 use super::Model;
-use super::model::Screen;
-use super::panes::PaneId;
-use super::split::PaneNeed;
+use super::panes::id::{PaneId, PaneNeed, PanePlace};
+use super::panes::spec::PaneSpec;
+use super::split::Split;
+use super::tour::state as tour;
 
 /// Smallest usable size, in columns and rows.
 pub const LEAST: (u16, u16) = (40, 10);
@@ -37,13 +38,21 @@ pub const fn too_small(model: &Model) -> bool {
     model.columns < LEAST.0 || model.lines < LEAST.1
 }
 
+/// Smallest size for the tour, in columns and rows; below it the panes need every line.
+const TOUR: (u16, u16) = (80, 24);
+
+/// Returns true if the tour's hint takes a line of the screen.
+pub fn has_hint(model: &Model) -> bool {
+    model.tour().is_some() && tour::offered(model) && model.columns >= TOUR.0 && model.lines >= TOUR.1
+}
+
 /// Returns the areas for the size and state of `model`.
 pub fn layout(model: &Model) -> Layout {
     let (w, h) = (model.columns, model.lines);
     let header = Rect::new(0, 0, w, 1.min(h));
     let footer = Rect::new(0, h.saturating_sub(1), w, 1.min(h));
     // The tour's line is taken from the body, so that it hides nothing.
-    let hint = super::tour::shown(model).then(|| Rect::new(0, h.saturating_sub(2), w, 1));
+    let hint = has_hint(model).then(|| Rect::new(0, h.saturating_sub(2), w, 1));
     let body = Rect::new(
         0,
         1.min(h),
@@ -51,31 +60,16 @@ pub fn layout(model: &Model) -> Layout {
         h.saturating_sub(if hint.is_some() { 3 } else { 2 }),
     );
     // A screen reader reads line by line and would mix the panes of a grid.
-    let grid = w >= GRID.0 && h >= GRID.1 && !model.zoomed && model.setting.look.borders;
-    if grid {
-        let above = model.split.above(body.height);
-        let below = body.height - above;
-        let (x, y) = (body.x, body.y);
-        let needs = &model.panes.needs;
-        let upper = [needs.of(PaneId::Releases), needs.of(PaneId::Channels)];
-        let [releases, channels] = model.split.upper(upper, w);
-        let [charms, credentials, activity] = model.split.lower(lower_needs(model), w);
+    let beside = model.focused().is_none_or(|pane| pane.place != PanePlace::Alone);
+    let large = w >= GRID.0 && h >= GRID.1 && !model.zoomed && model.setting.look.borders;
+    if large
+        && beside
+        && let Some(panes) = grid(model, body)
+    {
         return Layout {
             header,
             tabs: None,
-            panes: vec![
-                (PaneId::Releases, Rect::new(x, y, releases, above)),
-                (PaneId::Channels, Rect::new(x + releases, y, channels, above)),
-                (PaneId::Charms, Rect::new(x, y + above, charms, below)),
-                (
-                    PaneId::Credentials,
-                    Rect::new(x + charms, y + above, credentials, below),
-                ),
-                (
-                    PaneId::Activity,
-                    Rect::new(x + charms + credentials, y + above, activity, below),
-                ),
-            ],
+            panes,
             body,
             hint,
             footer,
@@ -93,16 +87,56 @@ pub fn layout(model: &Model) -> Layout {
     }
 }
 
+fn placed(model: &Model, place: PanePlace) -> Vec<&'static PaneSpec> {
+    let all = model.panes.iter().copied();
+    all.filter(|pane| pane.place == place).collect()
+}
+
+/// Returns the areas of the panes beside each other: two above, three below.
+fn grid(model: &Model, body: Rect) -> Option<Vec<(PaneId, Rect)>> {
+    let upper: [_; 2] = placed(model, PanePlace::Upper).try_into().ok()?;
+    let lower: [_; 3] = placed(model, PanePlace::Lower).try_into().ok()?;
+    let split = model.state::<Split>();
+    let above = split.above(body.height);
+    let rows = [
+        (
+            upper.as_slice(),
+            split.upper(needs(model, upper), body.width).to_vec(),
+        ),
+        (
+            lower.as_slice(),
+            split.lower(needs(model, lower), body.width).to_vec(),
+        ),
+    ];
+    let mut all = Vec::new();
+    for ((panes, widths), (y, height)) in rows
+        .into_iter()
+        .zip([(body.y, above), (body.y + above, body.height - above)])
+    {
+        let mut x = body.x;
+        for (pane, width) in panes.iter().zip(widths) {
+            all.push((pane.id, Rect::new(x, y, width, height)));
+            x += width;
+        }
+    }
+    Some(all)
+}
+
+fn needs<const N: usize>(model: &Model, panes: [&PaneSpec; N]) -> [PaneNeed; N] {
+    panes.map(|pane| (pane.need)(model))
+}
+
 /// Returns what the lower panes need, from left to right.
 pub fn lower_needs(model: &Model) -> [PaneNeed; 3] {
-    [PaneId::Charms, PaneId::Credentials, PaneId::Activity].map(|pane| model.panes.needs.of(pane))
+    let lower = placed(model, PanePlace::Lower).try_into();
+    lower.map_or_else(|_| [PaneNeed::default(); 3], |lower| needs(model, lower))
 }
 
 /// Returns the rows of the list inside a pane with borders and, if it has one, a line of headings.
-pub fn list_height(pane: PaneId, rect: Rect) -> usize {
+pub fn list_height(pane: &PaneSpec, rect: Rect) -> usize {
     usize::from(
         rect.height
-            .saturating_sub(2 + u16::from(pane.has_heading(rect.width))),
+            .saturating_sub(2 + u16::from((pane.has_heading)(rect.width))),
     )
 }
 
@@ -113,24 +147,23 @@ pub fn dialog(model: &Model, columns: u16, lines: u16) -> Rect {
     Rect::new((model.columns - w) / 2, (model.lines - h) / 2, w, h)
 }
 
-/// Scrolls every list so that its selection is visible.
-pub fn settle(model: &mut Model) {
-    let places = layout(model);
-    for pane in PaneId::ALL {
-        let height = places
-            .panes
-            .iter()
-            .find(|(id, _)| *id == pane)
-            .map_or(1, |(id, rect)| list_height(*id, *rect));
-        super::panes::settle(model, pane, height);
-    }
-    let inside = usize::from(places.body.height.saturating_sub(2));
-    let inner_width = usize::from(places.body.width.saturating_sub(2));
-    if matches!(model.screen, Screen::Review(_)) {
-        super::review::settle(model, inner_width, inside);
-    }
-    if matches!(model.screen, Screen::Run(_)) {
-        super::running::settle(model, inner_width, inside);
-    }
-    model.change_dialog(|dialog, model| dialog.fit(model));
+/// Width of text dialogs in columns, borders included.
+pub const TEXT_COLUMNS: u16 = 96;
+
+/// Returns lines and columns inside the border of a text dialog.
+pub fn text_size(model: &Model) -> (usize, usize) {
+    let rect = dialog(model, TEXT_COLUMNS, model.lines);
+    (
+        usize::from(rect.width.saturating_sub(4)),
+        usize::from(rect.height.saturating_sub(2)),
+    )
+}
+
+/// Returns columns and lines inside the border of a screen.
+pub fn inside(model: &Model) -> (usize, usize) {
+    let body = layout(model).body;
+    (
+        usize::from(body.width.saturating_sub(2)),
+        usize::from(body.height.saturating_sub(2)),
+    )
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Model;
+use super::state::state;
 use crate::domain::SanitizedText;
 use crate::journal::{Outcome, RunId, RunRecord, RunState};
 use crate::plan::{Plan, StepId};
@@ -26,6 +27,24 @@ pub struct Live {
     pub ended: bool,
     /// Upload speed of each step, second by second.
     pub speeds: BTreeMap<StepId, Speed>,
+}
+
+/// The runs that this console started or resumed.
+#[derive(Clone, Debug, Default)]
+pub struct LiveRuns(BTreeMap<RunId, Live>);
+
+state!(LiveRuns);
+
+impl Model {
+    /// Returns the runs that this console started or resumed.
+    pub fn live(&self) -> &BTreeMap<RunId, Live> {
+        &self.state::<LiveRuns>().0
+    }
+
+    /// Returns those runs for changes.
+    pub fn live_mut(&mut self) -> &mut BTreeMap<RunId, Live> {
+        &mut self.state_mut::<LiveRuns>().0
+    }
 }
 
 /// The upload speed of a step in the last seconds.
@@ -196,7 +215,7 @@ pub fn state(live: Option<&Live>, record: Option<&RunRecord>) -> State {
 /// resumed, with the command.
 pub fn unfinished_runs(model: &Model) -> String {
     let mut text = String::new();
-    for (run, live) in &model.live {
+    for (run, live) in model.live() {
         let state = state(Some(live), model.record(run));
         let how = match state {
             State::Running | State::Stopping => "was interrupted",

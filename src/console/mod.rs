@@ -11,6 +11,8 @@
 //! can change a remote carry a plan that the operator confirmed by typing.
 
 pub mod actions;
+pub mod borders;
+pub mod choice;
 pub mod command;
 pub mod components;
 pub mod confirm;
@@ -27,21 +29,28 @@ pub mod listing;
 pub mod live;
 pub mod model;
 pub mod msg;
+pub mod notification;
 pub mod panes;
 pub mod paths;
+pub mod pending;
 pub mod picture;
 pub mod promote;
 pub mod queue;
 pub mod record;
+pub mod refresh;
 pub mod registry;
 pub mod release;
+pub mod request;
 pub mod review;
 pub mod rollback;
 pub mod running;
+pub mod screen;
 pub mod shell;
 pub mod sign_in;
 pub mod sorting;
 pub mod split;
+pub mod start;
+pub mod state;
 pub mod tags;
 pub mod tour;
 pub mod update;

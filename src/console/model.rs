@@ -1,32 +1,24 @@
-//! Holds the whole state of the console.
+//! Holds the application state of the console.
 //!
 //! Features share the snapshot, the current time, the visible screen and dialog, and the ids of
-//! pending requests. Only [`super::update`] changes it; the view reads it.
+//! pending requests; the states of features are kept by type. Only [`super::update`] changes it; the view reads it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::actions::{Key, Keymap};
 use super::components::Dialog;
-use super::effect::RequestId;
-use super::image::Images;
-use super::jumps::Jumps;
-use super::live::Live;
-use super::panes::{PaneId, Panes};
-use super::paths::Folder;
-use super::queue::Queue;
-use super::review::Review;
-use super::running::Running;
-use super::split::Split;
-use super::tour::Step;
+use super::panes::id::PaneId;
+use super::panes::spec::PaneSpec;
+use super::request::RequestId;
+use super::screen::Screen;
+use super::state::{State, States};
 use super::view::look::Look;
 use super::wishes::Preferences;
-use super::workflows::Followed;
 use crate::config::Workspace;
-use crate::domain::tags::TagList;
-use crate::domain::{CharmName, Observed, Problem, Repository, SanitizedText, Snapshot, Source};
+use crate::domain::{CharmName, Problem, Snapshot, Source};
 use crate::journal::{RunId, RunRecord};
 use crate::plan::Changed;
 
@@ -53,17 +45,6 @@ pub struct Setting {
     pub wishes: Preferences,
     /// The current keys.
     pub keymap: Arc<Keymap>,
-}
-
-/// The visible screen.
-#[derive(Clone, Debug)]
-pub enum Screen {
-    /// The panes.
-    Panes,
-    /// A plan under review.
-    Review(Box<Review>),
-    /// A run.
-    Run(Running),
 }
 
 /// The state of a kind of request: the pending one and the result of the last.
@@ -94,11 +75,14 @@ pub struct Notice {
     pub bad: bool,
 }
 
-/// The state of the console.
+/// The application state: what every feature shares. It knows no feature; their own states are kept
+/// by type.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The settings it was started with.
     pub setting: Setting,
+    /// The panes, in the order of their numbers.
+    pub panes: &'static [&'static PaneSpec],
     /// Everything observed.
     pub snapshot: Arc<Snapshot>,
     /// The current time, as of the last message.
@@ -111,8 +95,6 @@ pub struct Model {
     pub in_focus: bool,
     /// True while the console captures the mouse.
     pub mouse: bool,
-    /// Dragged positions of the borders between the panes.
-    pub split: Split,
     /// True if the last message changed nothing visible.
     pub still: bool,
     /// The refresh request.
@@ -123,103 +105,78 @@ pub struct Model {
     pub changed: Changed,
     /// Runs from the journal, newest first.
     pub runs: Vec<RunRecord>,
-    /// Runs started or resumed by this console.
-    pub live: BTreeMap<RunId, Live>,
-    /// Confirmed plans that wait to run.
-    pub queue: Queue,
-    /// True if the log of runs is hidden.
-    pub log_hidden: bool,
-    /// The panes.
-    pub panes: Panes,
     /// The focused pane.
     pub pane: PaneId,
     /// True if that pane fills the screen.
     pub zoomed: bool,
     /// The filter field of that pane, while it is being typed.
     pub filtering: Option<tui_input::Input>,
-    /// Where jumps started.
-    pub jumps: Jumps,
     /// The first key of a two-key binding, while the second is awaited.
     pub pending: Option<Key>,
     /// The visible screen.
-    pub screen: Screen,
+    pub screen: Box<dyn Screen>,
     /// The screen that a sign-in interrupted.
-    pub interrupted: Option<Box<Screen>>,
+    pub interrupted: Option<Box<dyn Screen>>,
     /// The dialog above the screen.
     pub modal: Option<Box<dyn Dialog>>,
-    /// Tags of repositories, as their registries listed them.
-    pub tags: BTreeMap<Repository, Observed<TagList>>,
-    /// Workflow runs that windlass runs started.
-    pub followed: BTreeMap<RunId, Followed>,
-    /// Images that were read in detail.
-    pub images: Images,
-    /// Names of the images that container engines of this machine have.
-    pub engines: Vec<SanitizedText>,
-    /// The directory that completes the typed path.
-    pub folder: Option<Folder>,
-    /// Charms whose older revisions are being read.
-    pub looking: BTreeMap<CharmName, RequestId>,
     /// The message in the last line.
     pub notice: Option<Notice>,
     /// True once expensive values may be computed: not before the first frame.
     pub warm: bool,
     /// True if the console quits as soon as its runs have ended.
     pub leaving: bool,
-    /// The step of the demo's tour; `None` without a tour.
-    pub tour: Option<Step>,
+    states: States,
     last_id: RequestId,
 }
 
 impl Model {
-    /// Returns the initial state, showing `snapshot`.
-    pub fn new(
+    /// Returns the state before anything is shown: the first of `panes` on `screen`.
+    pub fn bare(
         setting: Setting,
+        panes: &'static [&'static PaneSpec],
+        screen: Box<dyn Screen>,
         snapshot: Arc<Snapshot>,
         now: DateTime<Utc>,
         (columns, lines): (u16, u16),
     ) -> Self {
         let mouse = setting.wishes.mouse;
-        let mut model = Self {
+        Self {
             setting,
+            panes,
             snapshot,
             now,
             columns,
             lines,
             in_focus: true,
             mouse,
-            split: Split::default(),
             still: false,
             refresh: Asked::default(),
             journal: Asked::default(),
             changed: Changed::default(),
             runs: Vec::new(),
-            live: BTreeMap::new(),
-            queue: Queue::default(),
-            log_hidden: false,
-            panes: Panes::default(),
-            pane: PaneId::Releases,
+            pane: panes.first().map_or(PaneId::new(""), |pane| pane.id),
             zoomed: false,
             filtering: None,
-            jumps: Jumps::default(),
             pending: None,
-            screen: Screen::Panes,
+            screen,
             interrupted: None,
             modal: None,
-            tags: BTreeMap::new(),
-            followed: BTreeMap::new(),
-            images: Images::default(),
-            engines: Vec::new(),
-            folder: None,
-            looking: BTreeMap::new(),
             notice: None,
             warm: false,
             leaving: false,
-            tour: None,
+            states: States::default(),
             last_id: 0,
-        };
-        super::panes::rebuild(&mut model);
-        super::layout::settle(&mut model);
-        model
+        }
+    }
+
+    /// Returns the state of a feature.
+    pub fn state<T: State>(&self) -> &T {
+        self.states.get()
+    }
+
+    /// Returns the state of a feature for changes.
+    pub fn state_mut<T: State + Clone>(&mut self) -> &mut T {
+        self.states.get_mut()
     }
 
     /// Returns the current workspace.
@@ -259,11 +216,6 @@ impl Model {
     /// Returns the run with this id from the journal as last read.
     pub fn record(&self, run: &RunId) -> Option<&RunRecord> {
         self.runs.iter().find(|record| &record.id == run)
-    }
-
-    /// Returns true while a run of this console is running or starting.
-    pub fn busy(&self) -> bool {
-        self.live.values().any(|live| !live.ended) || self.queue.starts()
     }
 
     /// Returns `title` with the short names of charms.

@@ -12,10 +12,8 @@ use super::actions::{ActionId, Key};
 use super::effect::RequestId;
 use super::given::Discharge;
 use super::hidden::Hidden;
-use super::image::Seen;
-use super::panes::PaneId;
-use super::paths::Folder;
-use super::split::Grip;
+use super::image::data::Seen;
+use super::panes::id::PaneId;
 use crate::domain::charm::ImageBehind;
 use crate::domain::tags::TagList;
 use crate::domain::workflow::{JobLog, RepositoryWorkflows, WorkflowRun};
@@ -110,4 +108,35 @@ pub enum Msg {
     Refused(String),
     /// The settings were edited; an error if they are not valid.
     Edited(Result<(), Problem>),
+}
+
+/// A border between panes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Border {
+    /// Between the upper two panes.
+    Column,
+    /// Between the upper and the lower panes.
+    Row,
+    /// Between the last two of the lower panes.
+    Lower,
+    /// Between the first two of the lower panes.
+    LowerColumn,
+}
+
+/// A grabbed border.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grip {
+    /// Which border.
+    pub border: Border,
+    /// Cells from the grabbed cell to the start of the following pane.
+    pub before: u16,
+}
+
+/// A directory whose names complete the typed path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// Its absolute path.
+    pub path: String,
+    /// Its names, sorted; those of directories end with a slash. Empty until they are listed.
+    pub names: Vec<String>,
 }

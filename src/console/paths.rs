@@ -5,19 +5,18 @@
 use super::Model;
 use super::effect::Effect;
 use super::model::Setting;
+use super::msg::Folder;
+use super::state::state;
 use super::upload;
 
 /// Largest number of names listed of a directory.
 pub const MOST: usize = 2_000;
 
-/// A directory whose names complete the typed path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Folder {
-    /// Its absolute path.
-    pub path: String,
-    /// Its names, sorted; those of directories end with a slash. Empty until they are listed.
-    pub names: Vec<String>,
-}
+/// The directory that completes the typed path.
+#[derive(Clone, Debug, Default)]
+struct Listed(Option<Folder>);
+
+state!(Listed);
 
 /// A typed path: its prefix (`oci-archive:`), the directory as typed, and the rest.
 struct TypedPath<'a> {
@@ -68,19 +67,31 @@ pub fn ask(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let folder = absolute(&model.setting, path.folder);
-    if model.folder.as_ref().is_some_and(|known| known.path == folder) {
+    let known = model.state::<Listed>().0.as_ref();
+    if known.is_some_and(|known| known.path == folder) {
         return Vec::new();
     }
-    model.folder = Some(Folder {
+    model.state_mut::<Listed>().0 = Some(Folder {
         path: folder.clone(),
         names: Vec::new(),
     });
     vec![Effect::ListFolder(folder)]
 }
 
+/// Returns the directory that completes the typed path.
+pub fn folder(model: &Model) -> Option<&Folder> {
+    model.state::<Listed>().0.as_ref()
+}
+
+/// Replaces the directory that completes the typed path.
+#[cfg(test)]
+pub fn set_folder(model: &mut Model, folder: Folder) {
+    model.state_mut::<Listed>().0 = Some(folder);
+}
+
 /// Stores the names of a directory.
 pub fn listed(model: &mut Model, found: Folder) {
-    if let Some(folder) = &mut model.folder
+    if let Some(folder) = &mut model.state_mut::<Listed>().0
         && folder.path == found.path
     {
         *folder = found;
@@ -90,7 +101,7 @@ pub fn listed(model: &mut Model, found: Folder) {
 /// Returns the paths that complete `text`. `images` is whether the resource of the field contains
 /// images, if known.
 pub fn known(model: &Model, text: &str, images: Option<bool>) -> Vec<String> {
-    let (Some(path), Some(folder)) = (path_in(text.trim_start(), images), &model.folder) else {
+    let (Some(path), Some(folder)) = (path_in(text.trim_start(), images), &model.state::<Listed>().0) else {
         return Vec::new();
     };
     if folder.path != absolute(&model.setting, path.folder) {

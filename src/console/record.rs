@@ -14,8 +14,8 @@ use super::actions::Key;
 use super::components::Dialog;
 use super::effect::RequestId;
 use super::model::Setting;
+use super::msg::{Border, Grip};
 use super::panes::PaneId;
-use super::split::{Border, Grip};
 use super::tour::Step;
 use super::update::update;
 use super::view::look::Look;
@@ -129,7 +129,7 @@ pub fn begin(model: &Model) -> Entry {
         mouse: setting.wishes.mouse,
         clipboard: setting.wishes.clipboard,
         notify: setting.wishes.notify,
-        tour: model.tour.is_some(),
+        tour: model.tour().is_some(),
         snapshot: Snapshot::clone(&model.snapshot),
     }))
 }
@@ -172,11 +172,11 @@ pub fn entry(model: &Model, msg: &Msg, name: String) -> Entry {
 const BORDERS: [Border; 4] = [Border::Column, Border::Row, Border::Lower, Border::LowerColumn];
 
 fn number(pane: PaneId) -> u8 {
-    PaneId::ALL.iter().position(|one| *one == pane).unwrap_or(0) as u8
+    registry::PANES.iter().position(|one| one.id == pane).unwrap_or(0) as u8
 }
 
 fn pane(number: u8) -> Option<PaneId> {
-    PaneId::ALL.get(usize::from(number)).copied()
+    registry::PANES.get(usize::from(number)).map(|one| one.id)
 }
 
 /// Returns the message of a line; `None` if only its name is recorded.
@@ -251,7 +251,7 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = &'a str>, look: Look) -> Optio
     };
     let size = (begin.columns, begin.lines);
     let mut model = Model::new(setting, Arc::new(begin.snapshot), begin.at, size);
-    model.tour = begin.tour.then_some(Step::FIRST);
+    model.set_tour(begin.tour.then_some(Step::FIRST));
     let mut left_out = Vec::new();
     for line in lines {
         let entry: Entry = serde_json::from_str(line).ok()?;

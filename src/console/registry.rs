@@ -1,8 +1,11 @@
-//! Lists the parts of the console: the actions of every feature.
+//! Lists the parts of the console: the actions of every feature, and the panes.
 //!
 //! A feature is added to the console by one line here.
 
+use std::sync::LazyLock;
+
 use super::actions::{ActionId, ActionSpec, Keymap, Part, Scope, page};
+use super::panes::PaneSpec;
 use super::{
     components, dialogs, image, panes, promote, release, review, running, sign_in, tags, update, upload,
     workflows,
@@ -31,6 +34,10 @@ pub static PARTS: &[&Part] = &[
     &workflows::actions::PART,
     &image::actions::PART,
 ];
+
+/// The panes, in the order of their numbers.
+pub static PANES: LazyLock<Vec<&'static PaneSpec>> =
+    LazyLock::new(|| PARTS.iter().filter_map(|part| part.pane).collect());
 
 /// Returns every action.
 pub fn all() -> impl Iterator<Item = &'static ActionSpec> {

@@ -5,8 +5,8 @@
 use super::dialogs::{Choice, Choose};
 use super::effect::Effect;
 use super::live::State;
-use super::model::Screen;
 use super::panes::{PaneId, channels};
+use super::running::Running;
 use super::{Model, review, running, words};
 use crate::domain::{Channel, CharmName};
 use crate::journal::{RunId, RunRecord};
@@ -51,7 +51,7 @@ fn of_row<'a>(model: &'a Model, row: &channels::Row) -> Vec<Candidate<'a>> {
 
 /// Returns why the selected channel row cannot be rolled back; `None` if it can.
 pub fn no_channel(model: &Model) -> Option<&'static str> {
-    match model.panes.channels.selected() {
+    match model.channel_rows().selected() {
         None => Some("nothing is selected"),
         Some(row) if of_row(model, row).is_empty() => {
             Some("no run in the journal changed a channel of this row")
@@ -62,10 +62,8 @@ pub fn no_channel(model: &Model) -> Option<&'static str> {
 
 /// Returns the run that is shown or selected.
 fn run(model: &Model) -> Option<&RunId> {
-    match &model.screen {
-        Screen::Run(running) => Some(&running.run),
-        _ => model.panes.activity.selected().map(|row| &row.run),
-    }
+    let shown = model.on::<Running>().map(|running| &running.run);
+    shown.or_else(|| model.run_rows().selected().map(|row| &row.run))
 }
 
 /// Returns why that run cannot be rolled back; `None` if it can.
@@ -90,13 +88,13 @@ pub fn no_run(model: &Model) -> Option<&'static str> {
 
 /// Opens the review of rolling back what is selected; asks for the channel if there are several.
 pub fn open(model: &mut Model) -> Vec<Effect> {
-    if matches!(model.screen, Screen::Run(_)) || model.pane == PaneId::Activity {
+    if model.on::<Running>().is_some() || model.pane == PaneId::ACTIVITY {
         let Some(run) = run(model).cloned() else {
             return Vec::new();
         };
         return review::open(model, wish(RolledBack::Run(run)));
     }
-    let Some(row) = model.panes.channels.selected() else {
+    let Some(row) = model.channel_rows().selected() else {
         return Vec::new();
     };
     let charm = row.charm.clone();

@@ -1,70 +1,27 @@
-//! Computes widths and heights of the grid's panes and their draggable borders.
+//! Computes widths and heights of the grid's panes.
 //!
 //! A border that was not dragged is placed by the content of the panes. A dragged one is stored as
 //! a share, not as a cell, so that proportions survive a resize.
 
-use ratatui::layout::Rect;
-
-use super::layout::Layout;
+use super::panes::id::PaneNeed;
+use super::state::state;
 use super::view::columns;
-use super::{Model, layout};
 
-/// Columns around the text of a row: two borders, the cursor, and a blank before the right border.
-const AROUND: usize = 5;
 /// Smallest width of a pane, in columns.
-const NARROWEST: u16 = 24;
+pub(super) const NARROWEST: u16 = 24;
 /// Smallest height of a pane, in lines.
-const LOWEST: u16 = 5;
-
-/// A border between panes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Border {
-    /// Between the upper two panes.
-    Column,
-    /// Between the upper and the lower panes.
-    Row,
-    /// Between the last two of the lower panes.
-    Lower,
-    /// Between the first two of the lower panes.
-    LowerColumn,
-}
-
-/// Columns that the content of a pane needs, borders included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PaneNeed {
-    /// Columns for the essential part of each row.
-    pub brief: usize,
-    /// Columns for the whole of each row.
-    pub full: usize,
-}
-
-impl PaneNeed {
-    /// Returns the need of rows that take `brief` or `full` columns inside a pane.
-    pub const fn inside(brief: usize, full: usize) -> Self {
-        Self {
-            brief: brief + AROUND,
-            full: full + AROUND,
-        }
-    }
-}
-
-/// A grabbed border.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grip {
-    /// Which border.
-    pub border: Border,
-    /// Cells from the grabbed cell to the start of the following pane.
-    pub before: u16,
-}
+pub(super) const LOWEST: u16 = 5;
 
 /// Shares in thousandths; `None` for the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Split {
-    column: Option<u16>,
-    row: Option<u16>,
-    lower: Option<u16>,
-    lower_column: Option<u16>,
+    pub(super) column: Option<u16>,
+    pub(super) row: Option<u16>,
+    pub(super) lower: Option<u16>,
+    pub(super) lower_column: Option<u16>,
 }
+
+state!(Split);
 
 impl Split {
     /// Returns the columns of the two upper panes, out of `whole`.
@@ -136,7 +93,7 @@ fn fitted<const N: usize>(needs: [PaneNeed; N], whole: u16) -> [u16; N] {
 }
 
 /// Returns the cells of a share, leaving at least `first` before and `rest` after the border.
-fn part(share: Option<u16>, usual: u16, whole: u16, first: u16, rest: u16) -> u16 {
+pub(super) fn part(share: Option<u16>, usual: u16, whole: u16, first: u16, rest: u16) -> u16 {
     let Some(share) = share else {
         return usual;
     };
@@ -146,53 +103,10 @@ fn part(share: Option<u16>, usual: u16, whole: u16, first: u16, rest: u16) -> u1
 }
 
 /// Returns the share that results in `cells`.
-fn share(cells: u16, whole: u16) -> u16 {
+pub(super) fn share(cells: u16, whole: u16) -> u16 {
     (u32::from(cells) * 1000)
         .div_ceil(u32::from(whole.max(1)))
         .min(1000) as u16
-}
-
-/// Moves the border of `grip` to the position of the mouse.
-pub fn drag(model: &mut Model, grip: Grip, x: u16, y: u16) {
-    let body = layout::layout(model).body;
-    let x = x.saturating_add(grip.before);
-    let y = y.saturating_add(grip.before).saturating_sub(body.y);
-    // Clamped here too: a drag far outside must not be stored as a share that hides a pane.
-    let kept = |cells: u16, whole: u16, first: u16, rest: u16| {
-        let cells = part(Some(share(cells, whole)), 0, whole, first, rest);
-        Some(share(cells, whole))
-    };
-    match grip.border {
-        Border::Column => model.split.column = kept(x, body.width, NARROWEST, 2 * NARROWEST),
-        Border::LowerColumn => model.split.lower_column = kept(x, body.width, NARROWEST, 2 * NARROWEST),
-        Border::Row => model.split.row = kept(y, body.height, LOWEST, LOWEST),
-        Border::Lower => {
-            let [left, ..] = model.split.lower(layout::lower_needs(model), body.width);
-            let right = body.width.saturating_sub(left);
-            model.split.lower = kept(x.saturating_sub(left), right, NARROWEST, NARROWEST);
-        }
-    }
-}
-
-/// Returns where the borders can be grabbed: both lines of a border, one in each adjacent pane.
-pub fn grips(places: &Layout) -> Vec<(Rect, Grip)> {
-    let [(_, first), _, (_, below), (_, middle), (_, last)] = places.panes.as_slice() else {
-        return Vec::new();
-    };
-    let column = |x: u16, beside: &Rect| Rect::new(x, beside.y, 1, beside.height);
-    let row = |y: u16| Rect::new(places.body.x, y, places.body.width, 1);
-    let mut grips = Vec::new();
-    for (before, back) in [(1, 1), (0, 0)] {
-        let mut grip = |rect: Rect, border: Border| grips.push((rect, Grip { border, before }));
-        grip(row(below.y.saturating_sub(back)), Border::Row);
-        grip(column(first.right().saturating_sub(back), first), Border::Column);
-        grip(
-            column(below.right().saturating_sub(back), below),
-            Border::LowerColumn,
-        );
-        grip(column(last.x.saturating_sub(back), middle), Border::Lower);
-    }
-    grips
 }
 
 #[cfg(test)]

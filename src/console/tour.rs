@@ -3,33 +3,18 @@
 //! Defines the steps, their texts and when each is done. It never blocks: after any other action
 //! the same hint is still shown. Keys come from the action table.
 
+use super::Model;
 use super::actions::ActionId;
 use super::dialogs::Help;
 use super::effect::Effect;
-use super::model::Screen;
 use super::panes::PaneId;
-use super::review::ReviewKind;
-use super::{Model, layout};
+use super::panes::screen::PanesScreen;
+use super::review::{Review, ReviewKind};
+use super::running::Running;
 
-/// Smallest size for the tour, in columns and rows; below it the panes need every line.
-const LEAST: (u16, u16) = (80, 24);
+pub mod state;
 
-/// What the step shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
-    /// Plan a publish.
-    Plan,
-    /// Ask for the confirmation word.
-    Confirm,
-    /// Type that word.
-    Start,
-    /// Go back from the run.
-    Back,
-    /// Show the channels.
-    Channels,
-    /// Open help.
-    Help,
-}
+pub use state::{Step, offered};
 
 const ALL: [Step; 6] = [
     Step::Plan,
@@ -41,17 +26,15 @@ const ALL: [Step; 6] = [
 ];
 
 impl Step {
-    /// The first step.
-    pub const FIRST: Self = Self::Plan;
-
     /// Returns the step to show in the state of `model`: itself while it is not done, `None` at the
     /// end of the tour.
     fn after(self, model: &Model) -> Option<Self> {
-        let panes = matches!(model.screen, Screen::Panes);
+        let panes = model.on::<PanesScreen>().is_some();
         let asked = confirmation(model).is_some();
-        let reviewed =
-            matches!(&model.screen, Screen::Review(review) if review.kind() == ReviewKind::Publish);
-        let ran = matches!(model.screen, Screen::Run(_));
+        let reviewed = model
+            .on::<Review>()
+            .is_some_and(|review| review.kind() == ReviewKind::Publish);
+        let ran = model.on::<Running>().is_some();
         Some(match self {
             Self::Plan if reviewed => Self::Confirm,
             Self::Confirm | Self::Start if panes => Self::Plan,
@@ -59,7 +42,7 @@ impl Step {
             Self::Confirm if asked => Self::Start,
             Self::Start if !asked && !starting(model) => Self::Confirm,
             Self::Back if panes => Self::Channels,
-            Self::Channels if model.pane == PaneId::Channels => Self::Help,
+            Self::Channels if model.pane == PaneId::CHANNELS => Self::Help,
             Self::Help if model.dialog::<Help>().is_some() => return None,
             same => same,
         })
@@ -73,22 +56,21 @@ fn confirmation(model: &Model) -> Option<&str> {
 
 /// Returns true between the confirmation and the start of its run.
 fn starting(model: &Model) -> bool {
-    matches!(&model.screen, Screen::Review(review) if review.starting.is_some())
-}
-
-/// Returns true if a tour can be offered: it ends in a publish, which is safe only in the demo
-/// environment.
-pub const fn offered(model: &Model) -> bool {
-    model.setting.demo && !model.setting.read_only
+    model
+        .on::<Review>()
+        .is_some_and(|review| review.starting.is_some())
 }
 
 /// Advances when a step is done.
 pub fn follow(model: &mut Model) -> Vec<Effect> {
-    let Some(step) = model.tour else {
+    let Some(step) = model.tour() else {
         return Vec::new();
     };
-    model.tour = step.after(model);
-    if model.tour.is_none() {
+    let next = step.after(model);
+    if next != Some(step) {
+        model.set_tour(next);
+    }
+    if next.is_none() {
         return vec![Effect::EndTour];
     }
     Vec::new()
@@ -96,37 +78,29 @@ pub fn follow(model: &mut Model) -> Vec<Effect> {
 
 /// Ends the tour for good, or starts it again.
 pub fn toggle(model: &mut Model) -> Vec<Effect> {
-    if model.tour.take().is_some() {
+    if model.tour().is_some() {
+        model.set_tour(None);
         let again = model.setting.keymap.hint(ActionId::TOUR, "start it again");
         model.say(format!("tour ended; {again}"));
         return vec![Effect::EndTour];
     }
-    model.tour = Some(Step::FIRST);
+    model.set_tour(Some(Step::FIRST));
     Vec::new()
-}
-
-/// Returns true if the hint takes a line of the screen.
-pub fn shown(model: &Model) -> bool {
-    model.tour.is_some()
-        && offered(model)
-        && model.columns >= LEAST.0
-        && model.lines >= LEAST.1
-        && !layout::too_small(model)
 }
 
 /// The hint: its number, what to do, and how to be rid of it. Nothing over a dialog that it does not
 /// speak of: what it names would act on that.
 pub fn hint(model: &Model) -> Option<(String, String, String)> {
-    let step = model.tour?;
+    let step = model.tour()?;
     let asked = confirmation(model).is_some();
     if model.modal.is_some() && !(asked && step == Step::Start) {
         return None;
     }
     let keymap = &model.setting.keymap;
     let at = ALL.iter().position(|one| *one == step)? + 1;
-    let release = model.panes.releases.selected().map(|row| row.name.to_string());
+    let release = model.release_rows().selected().map(|row| row.name.to_string());
     let release = release.as_deref().unwrap_or("a release");
-    let elsewhere = !matches!(model.screen, Screen::Panes);
+    let elsewhere = model.on::<PanesScreen>().is_none();
     let text = match step {
         Step::Plan | Step::Channels | Step::Help if elsewhere => {
             keymap.hint(ActionId::BACK, "return to the panes")

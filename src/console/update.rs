@@ -4,7 +4,6 @@
 //! numbers: effects are returned as data.
 
 pub mod actions;
-pub(in crate::console) mod charm;
 pub(in crate::console) mod go;
 mod journal;
 mod observed;
@@ -12,20 +11,24 @@ pub(in crate::console) mod resume;
 pub(in crate::console) mod search;
 pub(in crate::console) mod terminal;
 
-use super::actions::{self as table, ActionId, ActionSpec, Availability, Chord, Key, Scope};
-use super::components::form;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::actions::{self as table, Chord, Key, Scope, act};
+use super::components::{form, search as front_search};
 use super::effect::Effect;
 use super::hidden::Hidden;
-use super::model::Screen;
+use super::model::Setting;
+use super::panes::screen::PanesScreen;
 use super::panes::{self, PaneId};
+use super::review::Review;
+use super::upload::EngineImages;
 use super::{
-    Model, Msg, find, image, layout, paths, queue, review, running, sign_in, split, tags, tour, wake,
-    workflows,
+    Model, Msg, borders, image, layout, paths, queue, refresh, registry, review, running, sign_in, start,
+    tags, tour, wake, workflows,
 };
-
-pub use go::{begin, come_back, read_runs, refresh, refresh_after_change};
-pub use resume::ask_for as ask_resume;
-pub use terminal::told_elsewhere;
+use crate::domain::Snapshot;
 
 /// Applies `msg` and returns the effects to perform.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -56,7 +59,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         model.still = false;
     }
     effects.extend(followed);
-    layout::settle(model);
+    fit(model);
     effects
 }
 
@@ -82,7 +85,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             effects
         }
         Msg::Act(id) => act(model, id),
-        Msg::Pane(pane) => go::to_pane(model, pane),
+        Msg::Pane(pane) => panes::screen::to_pane(model, pane),
         Msg::Banner(pane) => {
             model.pane = pane;
             panes::select_banner(model, pane);
@@ -93,10 +96,13 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             panes::select(model, pane, at);
             Vec::new()
         }
-        Msg::Pick(at) => pick(model, at),
-        Msg::Twice => terminal::twice(model),
+        Msg::Pick(at) => {
+            pick(model, at);
+            Vec::new()
+        }
+        Msg::Twice => twice(model),
         Msg::Drag(grip, x, y) => {
-            split::drag(model, grip, x, y);
+            borders::drag(model, grip, x, y);
             Vec::new()
         }
         Msg::Wheel(pane, steps) => {
@@ -126,7 +132,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Behind(id, charm, found) => {
             image::behind(model, id, &charm, found);
-            charm::rewrite_details(model);
+            panes::charms::pane::rewrite_details(model);
             Vec::new()
         }
         Msg::FolderListed(folder) => {
@@ -134,7 +140,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Held(names) => {
-            model.engines = names;
+            model.state_mut::<EngineImages>().0 = names;
             Vec::new()
         }
         Msg::Discharged(id, result) => sign_in::discharged(model, id, *result),
@@ -149,9 +155,9 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::FirstFrame(now) => {
             model.now = model.now.max(now);
             model.warm = true;
-            let mut effects = go::refresh(model);
+            let mut effects = refresh::refresh(model);
             panes::rebuild(model);
-            effects.extend(go::read_runs(model));
+            effects.extend(refresh::read_runs(model));
             effects
         }
         Msg::RefreshStarted(id, at) => {
@@ -166,14 +172,14 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             observed::observed(model, id, at, snapshot);
             let mut effects = image::ask_unfolded(model);
             if model.refresh.in_flight.is_none() && std::mem::take(&mut model.refresh.again) {
-                effects.extend(go::refresh(model));
+                effects.extend(refresh::refresh(model));
             }
-            effects.extend(go::refresh_changed(model));
+            effects.extend(refresh::refresh_changed(model));
             effects
         }
         // Before the first refresh the runs are read anyway.
         Msg::JournalChanged if !model.warm => Vec::new(),
-        Msg::JournalChanged => go::read_runs(model),
+        Msg::JournalChanged => refresh::read_runs(model),
         Msg::RunsRead(id, at, result) => journal::runs_read(model, id, at, result),
         Msg::Planned(id, at, snapshot, result) => {
             if let Some(effects) = queue::planned(model, id, at, &snapshot, &result) {
@@ -182,7 +188,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             review::planned(model, id, at, snapshot, *result);
             Vec::new()
         }
-        Msg::Started(id, result) => go::started(model, id, result),
+        Msg::Started(id, result) => start::started(model, id, result),
         Msg::Progress(progress) => {
             running::progress(model, *progress);
             Vec::new()
@@ -194,7 +200,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             image::broken(model);
             queue::broken(model, &problem);
             workflows::broken(model);
-            if let Screen::Review(review) = &mut model.screen {
+            if let Some(review) = model.on_mut::<Review>() {
                 review.in_flight = None;
                 review.starting = None;
             }
@@ -219,7 +225,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
 /// Returns a refresh if one is due.
 fn due(model: &mut Model) -> Vec<Effect> {
     match wake::refresh_due(model) {
-        Some(at) if at <= model.now => go::refresh(model),
+        Some(at) if at <= model.now => refresh::refresh(model),
         _ => Vec::new(),
     }
 }
@@ -261,8 +267,8 @@ fn after(model: &mut Model, prefix: Key, key: Key) -> Vec<Effect> {
 }
 
 fn edit(model: &mut Model, key: Key) {
-    if find::is_typing(model) {
-        return find::typed(model, key);
+    if front_search::is_typing(model) {
+        return front_search::typed(model, key);
     }
     if model.modal.is_some() {
         return model.change_dialog(|dialog, model| dialog.typed(model, key));
@@ -277,7 +283,7 @@ fn edit(model: &mut Model, key: Key) {
 
 /// Pastes into the focused field; a dialog decides itself, because some fields only take keys.
 fn on_paste(model: &mut Model, text: &Hidden) {
-    let searched = find::is_typing(model);
+    let searched = front_search::is_typing(model);
     if model.modal.is_some() && !searched {
         return model.change_dialog(|dialog, model| dialog.paste(model, text));
     }
@@ -288,48 +294,53 @@ fn on_paste(model: &mut Model, text: &Hidden) {
     }
 }
 
-/// Performs an action if it is available, else shows why it is not.
-fn act(model: &mut Model, id: ActionId) -> Vec<Effect> {
-    match model.setting.keymap.spec(id) {
-        // A click may arrive on a footer that a dialog has covered since.
-        Some(spec) if table::scopes(model).contains(&spec.scope) => perform(model, spec),
-        _ => Vec::new(),
-    }
-}
-
-fn perform(model: &mut Model, spec: &ActionSpec) -> Vec<Effect> {
-    match spec.standing(model) {
-        Availability::Enabled => (spec.run)(model),
-        Availability::Disabled(reason) => {
-            let detail = table::detail(model, spec.id);
-            model.refuse(detail.unwrap_or_else(|| reason.to_owned()));
-            Vec::new()
-        }
-        Availability::Hidden => Vec::new(),
-    }
-}
-
-fn pick(model: &mut Model, at: usize) -> Vec<Effect> {
+fn pick(model: &mut Model, at: usize) {
     if model.modal.is_some() {
-        model.change_dialog(|dialog, model| dialog.pick(model, at));
-        return Vec::new();
+        return model.change_dialog(|dialog, model| dialog.pick(model, at));
     }
-    match &model.screen {
-        Screen::Review(_) => review::pick(model, at),
-        Screen::Run(_) => running::pick(model, at),
-        Screen::Panes => {}
-    }
-    Vec::new()
+    (model.screen.spec().pick)(model, at);
 }
 
 fn wheel(model: &mut Model, pane: Option<PaneId>, steps: isize) {
     if model.modal.is_some() {
         return model.change_dialog(|dialog, model| dialog.move_by(model, steps));
     }
-    match (pane, &model.screen) {
-        (Some(pane), Screen::Panes) => panes::move_by(model, pane, steps),
-        (_, Screen::Review(_)) => review::scroll(model, steps),
-        (_, Screen::Run(_)) => running::scroll(model, steps),
-        (None, Screen::Panes) => {}
+    (model.screen.spec().wheel)(model, pane, steps);
+}
+
+/// Handles a double click.
+fn twice(model: &mut Model) -> Vec<Effect> {
+    let action = match &model.modal {
+        Some(dialog) => dialog.double_click(),
+        None => (model.screen.spec().double_click)(model),
+    };
+    action.map_or_else(Vec::new, |action| act(model, action))
+}
+
+/// Fits every list, the screen and the dialog to what is shown now.
+pub fn fit(model: &mut Model) {
+    panes::screen::fit(model);
+    let (columns, lines) = layout::inside(model);
+    (model.screen.spec().fit)(model, columns, lines);
+    if let Some(mut dialog) = model.modal.take() {
+        dialog.fit(model);
+        model.modal = Some(dialog);
+    }
+}
+
+impl Model {
+    /// Returns the initial state, showing `snapshot`.
+    pub fn new(setting: Setting, snapshot: Arc<Snapshot>, now: DateTime<Utc>, size: (u16, u16)) -> Self {
+        let mut model = Self::bare(
+            setting,
+            &registry::PANES,
+            Box::new(PanesScreen),
+            snapshot,
+            now,
+            size,
+        );
+        panes::rebuild(&mut model);
+        fit(&mut model);
+        model
     }
 }

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
-use super::Model;
+use super::{Model, queue};
 
 /// Returns when the clock must be read again; `None` if nothing on screen depends on it.
 pub fn next(model: &Model) -> Option<DateTime<Utc>> {
@@ -20,7 +20,8 @@ pub fn next(model: &Model) -> Option<DateTime<Utc>> {
         })
         .flatten();
     // During a run or a refresh, times change every second.
-    let counting = model.busy() || (model.refresh.in_flight.is_some() && model.refresh.started_at.is_some());
+    let counting =
+        queue::busy(model) || (model.refresh.in_flight.is_some() && model.refresh.started_at.is_some());
     let second = counting.then(|| {
         (model.now + TimeDelta::seconds(1))
             .duration_trunc(TimeDelta::seconds(1))

@@ -7,8 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tui_input::Input;
 
+use super::aliases;
+use super::id::ActionId;
 use super::key::WRITTEN;
-use super::{ActionId, ActionSpec, Chord, Key, Part, Scope, aliases, narrowest};
+use super::key::{Chord, Key};
+use super::scope::Scope;
+use super::spec::{ActionSpec, Part, narrowest};
 use crate::config::{KeyWish, Place};
 use crate::console::components::form;
 use crate::domain::problem::combined;

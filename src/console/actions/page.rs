@@ -1,6 +1,7 @@
 //! Renders the key page: every action with its default keys, as Markdown.
 
-use super::{ActionSpec, Chord, Part};
+use super::key::Chord;
+use super::spec::{ActionSpec, Part};
 use crate::plan::Risk;
 
 /// Returns the page of `parts`, scope by scope.

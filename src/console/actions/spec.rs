@@ -1,10 +1,11 @@
 //! Describes an action: its texts, scope, default keys, availability and what it does.
 
-use super::{ActionId, Scope};
+use super::id::ActionId;
+use super::param::Param;
+use super::scope::Scope;
 use crate::console::Model;
-use crate::console::command::Param;
 use crate::console::effect::Effect;
-use crate::console::panes::PaneId;
+use crate::console::panes::spec::PaneSpec;
 use crate::plan::Risk;
 
 /// Whether an action is available.
@@ -40,6 +41,10 @@ pub struct ActionSpec {
     pub run: fn(&mut Model) -> Vec<Effect>,
     /// The equivalent command.
     pub twin: Option<&'static str>,
+    /// Returns the service's own reason why it is not available.
+    pub detail: Option<fn(&Model) -> Option<String>>,
+    /// Returns the current value of a word of the equivalent command.
+    pub fill: fn(&Model, &str) -> Option<String>,
     /// True if it must have a key: quitting, and the ways on and out of every dialog and screen.
     pub needed: bool,
     /// An action that may have the same key because one of the two is always hidden.
@@ -57,13 +62,23 @@ impl std::fmt::Debug for ActionSpec {
 impl ActionSpec {
     /// Returns whether it is available from here: an action on a row of a pane needs that pane.
     pub fn standing(&self, model: &Model) -> Availability {
-        let pane = PaneId::of_scope(self.scope).filter(|_| super::on_screen(model) != self.scope);
+        let pane = model
+            .pane_of(self.scope)
+            .filter(|_| model.screen_scope() != self.scope);
         match ((self.availability)(model), pane) {
             (Availability::Hidden, _) => Availability::Hidden,
-            (_, Some(pane)) => Availability::Disabled(pane.first()),
+            (_, Some(pane)) => Availability::Disabled(pane.first),
             (availability, None) => availability,
         }
     }
+}
+
+/// Returns the scopes of `parts` that can be the narrowest one.
+pub fn narrowest(parts: &'static [&'static Part]) -> impl Iterator<Item = Scope> {
+    let all = || parts.iter().flat_map(|part| part.scopes).copied();
+    let wide =
+        move |scope: Scope| scope == Scope::ALWAYS || all().any(|other| other.wider().contains(&scope));
+    all().filter(move |scope| !wide(*scope))
 }
 
 /// The actions of a feature, with the scopes that it declares.
@@ -71,6 +86,8 @@ impl ActionSpec {
 pub struct Part {
     /// The scopes, in the order of the key page.
     pub scopes: &'static [Scope],
+    /// The pane, if the feature is one.
+    pub pane: Option<&'static PaneSpec>,
     /// The actions. Where two of one scope share a key, the first that is not hidden gets it.
     pub actions: &'static [ActionSpec],
 }
@@ -103,10 +120,10 @@ pub fn online_unless(model: &Model, reason: Option<&'static str>) -> Availabilit
 ///
 /// `run` names a function that returns effects, `change` one that returns nothing.
 macro_rules! actions {
-    ([$($declared:expr),* $(,)?];
+    ([$($declared:expr),* $(,)?] $(, pane $pane:path)?;
      $($id:ident = $name:literal in $scope:expr, $keys:expr, $title:literal, $help:literal,
        $how:ident $run:expr
-       $(, footer $rank:literal)? $(, if $available:path)? $(, risk $risk:ident)? $(, twin $twin:literal)?
+       $(, footer $rank:literal)? $(, if $available:path)? $(, risk $risk:ident)? $(, twin $twin:literal)? $(, fill $fill:path)? $(, detail $detail:path)?
        $(, needed $needed:literal)? $(, shares $other:ident)? $(, takes $takes:expr)?;)*) => {
         impl ActionId {
             $(
@@ -118,6 +135,7 @@ macro_rules! actions {
         /// The scopes and actions.
         pub static PART: Part = Part {
             scopes: &[$($declared),*],
+            pane: actions!(@pane $($pane)?),
             actions: &[$(ActionSpec {
                 id: ActionId::$id,
                 title: $title,
@@ -129,12 +147,16 @@ macro_rules! actions {
                 availability: actions!(@if $($available)?),
                 run: actions!(@run $how $run),
                 twin: actions!(@twin $($twin)?),
+                detail: actions!(@detail $($detail)?),
+                fill: actions!(@fill $($fill)?),
                 needed: actions!(@needed $($needed)?),
                 shares: actions!(@shares $($other)?),
                 takes: actions!(@takes $($takes)?),
             }),*],
         };
     };
+    (@pane $pane:path) => { Some(&$pane) };
+    (@pane) => { None };
     (@footer $rank:literal) => { Some($rank) };
     (@footer) => { None };
     (@risk $risk:ident) => { Risk::$risk };
@@ -150,6 +172,10 @@ macro_rules! actions {
     };
     (@twin $twin:literal) => { Some($twin) };
     (@twin) => { None };
+    (@detail $detail:path) => { Some($detail) };
+    (@detail) => { None };
+    (@fill $fill:path) => { $fill };
+    (@fill) => { |_, _| None };
     (@needed $needed:literal) => { $needed };
     (@needed) => { false };
     (@shares $other:ident) => { Some(ActionId::$other) };

@@ -47,7 +47,7 @@ pub fn known(model: &Model, typed: &Typed) -> Vec<Known> {
 }
 
 fn releases(model: &Model) -> Vec<Known> {
-    let rows = model.panes.releases.rows().iter();
+    let rows = model.release_rows().rows().iter();
     rows.map(|row| one(&row.name, row.label.words())).collect()
 }
 
@@ -69,7 +69,7 @@ fn resources(model: &Model, typed: &Typed) -> Vec<Known> {
     let Some(charm) = typed.done.first() else {
         return Vec::new();
     };
-    let rows = model.panes.charms.rows().iter();
+    let rows = model.charm_rows().rows().iter();
     rows.filter(|row| row.charm.as_str() == charm)
         .filter_map(|row| match &row.what {
             charms::What::Resource { name, newest, .. } => {
@@ -99,7 +99,7 @@ fn open_channels(model: &Model, typed: &Typed) -> Vec<Known> {
     let Some(charm) = typed.done.first() else {
         return Vec::new();
     };
-    let rows = model.panes.channels.rows().iter();
+    let rows = model.channel_rows().rows().iter();
     rows.filter(|row| row.charm.as_str() == charm)
         .flat_map(|row| {
             let cells = channels::FLOW.into_iter().zip(&row.cells);
@@ -123,7 +123,7 @@ fn all_channels(model: &Model, typed: &Typed) -> Vec<Known> {
     let Some((name, facts)) = charm(model, typed) else {
         return Vec::new();
     };
-    let rows = model.panes.channels.rows().iter();
+    let rows = model.channel_rows().rows().iter();
     let mut tracks: Vec<_> = rows
         .filter(|row| row.charm == name)
         .map(|row| row.track.clone())
@@ -142,7 +142,7 @@ fn all_channels(model: &Model, typed: &Typed) -> Vec<Known> {
 }
 
 fn runs(model: &Model) -> Vec<Known> {
-    let rows = model.panes.activity.rows().iter();
+    let rows = model.run_rows().rows().iter();
     rows.map(|row| {
         let title = model.short_title(&row.title);
         one(row.key(), format!("{}  {title}", row.state.word()))
@@ -151,7 +151,7 @@ fn runs(model: &Model) -> Vec<Known> {
 }
 
 fn sessions(model: &Model) -> Vec<Known> {
-    let rows = model.panes.credentials.rows().iter();
+    let rows = model.credential_rows().rows().iter();
     rows.filter_map(|row| match row {
         credentials::Row::Session(session) => {
             let who = session

@@ -9,53 +9,9 @@ mod run;
 pub use known::{Known, holds_images};
 pub use run::run;
 
-use super::actions::ActionSpec;
-use super::{Model, registry};
-
-/// A parameter of an action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Param {
-    /// An upstream release.
-    Release,
-    /// A charm of the workspace.
-    Charm,
-    /// A resource of the charm before it.
-    Resource,
-    /// A charm revision of the charm before it, as a number.
-    Revision,
-    /// A channel of that charm that is open.
-    OpenChannel,
-    /// Any channel of that charm.
-    Channel,
-    /// A risk that a release can be promoted to.
-    Risk,
-    /// A run of the journal.
-    Run,
-    /// A session of the store.
-    Session,
-    /// A file, a digest or an image for the resource before it; may contain spaces.
-    Content,
-    /// An image by reference.
-    Image,
-}
-
-impl Param {
-    /// Returns its name, as in a synopsis.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Release => "RELEASE",
-            Self::Charm => "CHARM",
-            Self::Resource => "RESOURCE",
-            Self::Revision => "REVISION",
-            Self::OpenChannel | Self::Channel => "CHANNEL",
-            Self::Risk => "RISK",
-            Self::Run => "RUN",
-            Self::Session => "SESSION",
-            Self::Content => "PATH|IMAGE",
-            Self::Image => "IMAGE",
-        }
-    }
-}
+use super::Model;
+pub use super::actions::Param;
+use super::actions::{ActionSpec, Keymap};
 
 /// An action with the arguments typed after its name.
 #[derive(Clone)]
@@ -128,11 +84,11 @@ fn names(spec: &ActionSpec) -> impl Iterator<Item = String> {
 
 /// Returns the actions that `line` names, with the arguments after the name; empty before a space
 /// is typed.
-pub fn typed(line: &str) -> Vec<Typed> {
+pub fn typed(keymap: &Keymap, line: &str) -> Vec<Typed> {
     let line = line.trim_start();
     let takes = |spec: &&'static ActionSpec| !spec.takes.is_empty();
     let mut found = Vec::new();
-    for spec in registry::all().filter(takes) {
+    for spec in keymap.all().filter(takes) {
         // The start of a title of several words is not a name followed by arguments.
         let begun = line.trim_end();
         let title = spec.title.get(..begun.len());
@@ -183,7 +139,7 @@ fn split(spec: &'static ActionSpec, name: &str, rest: &str) -> Typed {
 pub fn offers(model: &Model, line: &str) -> Vec<Offer> {
     let mut offers = Vec::new();
     let mut as_typed = Vec::new();
-    for typed in typed(line) {
+    for typed in typed(&model.setting.keymap, line) {
         let wanted = typed.current.trim_end().to_lowercase();
         let mut found: Vec<(bool, Known)> = known::known(model, &typed)
             .into_iter()

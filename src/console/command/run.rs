@@ -5,7 +5,7 @@ use crate::console::actions::{ActionId, Availability, online};
 use crate::console::effect::Effect;
 use crate::console::image::{self, Look, Wanted};
 use crate::console::panes::{charms, releases};
-use crate::console::update::ask_resume;
+use crate::console::update::resume::ask_for as ask_resume;
 use crate::console::{Model, review, upload};
 use crate::domain::{
     CharmName, CharmRevision, ImageSource, Problem, ProblemKind, ReleaseName, ResourceName, SessionId,

@@ -3,13 +3,12 @@
 use crate::console::actions::{
     ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, scopes,
 };
-use crate::console::model::Screen;
-use crate::console::panes::{self, PaneId, charms};
-use crate::console::update::{go, terminal};
-use crate::console::{Model, find, running};
+use crate::console::components::{front, search};
+use crate::console::update::terminal;
+use crate::console::{Model, panes, review};
 use crate::plan::Risk;
 
-use Availability::{Disabled, Enabled, Hidden};
+use Availability::{Enabled, Hidden};
 
 scopes! {
     /// In every list and text.
@@ -37,58 +36,58 @@ actions! {
      Scope::OPENED, Scope::FIELD, Scope::FIND];
     UP = "up" in Scope::LIST, ["up", "k"], "up",
         "Move up one row or line.",
-        change |model| go::rows(model, -1);
+        change |model| front::rows(model, -1);
     DOWN = "down" in Scope::LIST, ["down", "j"], "down",
         "Move down one row or line.",
-        change |model| go::rows(model, 1);
+        change |model| front::rows(model, 1);
     PAGE_UP = "page-up" in Scope::LIST, ["pgup", "ctrl-b"], "page up",
         "Move up one page.",
-        change |model| go::pages(model, -1);
+        change |model| front::pages(model, -1);
     PAGE_DOWN = "page-down" in Scope::LIST, ["pgdn", "ctrl-f"], "page down",
         "Move down one page.",
-        change |model| go::pages(model, 1);
+        change |model| front::pages(model, 1);
     TOP = "top" in Scope::LIST, ["home"], "top",
         "Go to the first row or line.",
-        change |model| go::lines(model, isize::MIN / 2);
+        change |model| front::lines(model, isize::MIN / 2);
     BOTTOM = "bottom" in Scope::LIST, ["end", "G"], "bottom",
         "Go to the last row or line.",
-        change |model| go::lines(model, isize::MAX / 2);
+        change |model| front::lines(model, isize::MAX / 2);
     COPY = "copy" in Scope::SELECTED, ["y"], "copy",
         "Copy the name or digest of what is selected to the clipboard; in a log, the whole log.",
-        run go::copy, footer 70, if can_copy;
+        run front::copy, footer 70, if can_copy;
     BROWSE = "browse" in Scope::SELECTED, ["o"], "browser",
         "Open the page of what is selected in the browser.",
-        run go::browse, footer 71, if has_page;
+        run front::browse, footer 71, if has_page;
     FIND = "find" in Scope::SEARCHED, ["/"], "search",
         "Search for words in the text, or in the log of a run.",
-        change find::begin, if has_text;
+        change search::begin, if has_text;
     FIND_NEXT = "find-next" in Scope::SEARCHED, ["n"], "next match",
         "Go to the next match.",
-        change |model| find::step(model, 1), if is_searched;
+        change |model| search::step(model, 1), if is_searched;
     FIND_PREVIOUS = "find-previous" in Scope::SEARCHED, ["N"], "previous match",
         "Go to the previous match.",
-        change |model| find::step(model, -1), if is_searched;
+        change |model| search::step(model, -1), if is_searched;
     PAGER = "pager" in Scope::SEARCHED, ["v"], "pager",
         "Show the whole text in your pager.",
         run terminal::page, footer 73, if has_pages;
     NEXT_PAGE = "next-page" in Scope::TEXT, ["space"], "next page",
         "Move down one page.",
-        change |model| go::pages(model, 1);
+        change |model| front::pages(model, 1);
     DISMISS = "dismiss" in Scope::TEXT, ["enter", "q"], "dismiss",
         "Close the text.",
         change Model::close_dialog;
     NEXT_FIELD = "next-field" in Scope::FIELDS, ["tab"], "next field",
         "Go to the next field or row.",
-        change |model| go::rows(model, 1), footer 50;
+        change |model| front::rows(model, 1), footer 50;
     PREVIOUS_FIELD = "previous-field" in Scope::FIELDS, ["shift-tab"], "previous field",
         "Go to the previous field or row.",
-        change |model| go::rows(model, -1);
+        change |model| front::rows(model, -1);
     CLOSE = "close" in Scope::DIALOG, ["esc"], "close",
         "Close the dialog without a change, or go back one step in it.",
         change Model::close_dialog, footer 97, needed true;
     BACK = "back" in Scope::OPENED, ["esc"], "back",
         "Return to where you came from without a change. A run continues in Activity.",
-        run go::come_back, footer 97, needed true;
+        run review::come_back, footer 97, needed true;
     FIELD_KEEP = "field-keep" in Scope::FIELD, ["enter"], "keep",
         "Keep the filter or the search; keys act on the rows or the text again.",
         change keep, footer 1, needed true;
@@ -98,16 +97,16 @@ actions! {
 }
 
 fn keep(model: &mut Model) {
-    if find::is_typing(model) {
-        find::keep(model);
+    if search::is_typing(model) {
+        search::keep(model);
     } else {
         model.filtering = None;
     }
 }
 
 fn clear(model: &mut Model) {
-    if find::is_typing(model) {
-        find::clear(model);
+    if search::is_typing(model) {
+        search::clear(model);
     } else if model.filtering.take().is_some() {
         panes::set_filter(model, model.pane, "");
     }
@@ -121,46 +120,25 @@ fn can_copy(model: &Model) -> Availability {
 }
 
 fn has_page(model: &Model) -> Availability {
-    let has_page = match (&model.modal, &model.screen) {
-        (Some(dialog), _) if dialog.page(model).is_none() => return Hidden,
-        (Some(_), _) => true,
-        (None, Screen::Run(running)) if running::page(model, running).is_none() => {
-            return Disabled("this step has no page");
-        }
-        (None, Screen::Run(_) | Screen::Review(_)) => true,
-        (None, Screen::Panes) => match model.pane {
-            PaneId::Releases => {
-                model.panes.releases.selected().is_some() && model.workspace().upstream.is_some()
-            }
-            PaneId::Channels => model.panes.channels.selected().is_some(),
-            PaneId::Charms => matches!(
-                model.panes.charms.selected().map(|row| &row.what),
-                Some(charms::What::Charm(_) | charms::What::Resource { .. })
-            ),
-            PaneId::Credentials if go::page(model).is_none() => return Hidden,
-            PaneId::Credentials => true,
-            PaneId::Activity => return Hidden,
-        },
-    };
-    if has_page {
-        Enabled
-    } else {
-        Disabled("this row has no page")
+    match &model.modal {
+        Some(dialog) if dialog.page(model).is_none() => Hidden,
+        Some(_) => Enabled,
+        None => (model.screen.spec().can_browse)(model),
     }
 }
 
 /// Available where a text can be searched.
 fn has_text(model: &Model) -> Availability {
-    match (&model.modal, &model.screen) {
-        (None, Screen::Run(_)) => running::actions::run_started(model),
-        _ if find::find(model).is_some() => Enabled,
+    match (&model.modal, &model.screen.spec().search) {
+        (None, Some(spec)) => (spec.can_begin)(model),
+        _ if search::find(model).is_some() => Enabled,
         _ => Hidden,
     }
 }
 
 /// Available while the visible text is being searched.
 fn is_searched(model: &Model) -> Availability {
-    match find::find(model) {
+    match search::find(model) {
         Some(find) if !find.words.is_empty() => Enabled,
         _ => Hidden,
     }
@@ -168,7 +146,7 @@ fn is_searched(model: &Model) -> Availability {
 
 /// Available where a text can be shown in the pager.
 fn has_pages(model: &Model) -> Availability {
-    if find::find(model).is_some() {
+    if search::find(model).is_some() {
         Enabled
     } else {
         Hidden

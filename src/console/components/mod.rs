@@ -3,10 +3,13 @@
 pub mod actions;
 pub mod dialog;
 pub mod form;
+pub mod front;
 pub mod line;
 pub mod list;
 pub mod question;
+pub mod search;
 pub mod text;
+pub mod text_dialog;
 
 pub use dialog::Dialog;
 pub use line::Line;

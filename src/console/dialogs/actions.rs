@@ -4,8 +4,8 @@ use crate::console::actions::{
     ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, online, scopes,
 };
 use crate::console::components::Text;
-use crate::console::update::{charm, go, search, terminal};
-use crate::console::{Model, tags};
+use crate::console::update::{search, terminal};
+use crate::console::{Model, choice, review, start, tags};
 use crate::plan::Risk;
 
 use Availability::{Enabled, Hidden};
@@ -36,19 +36,19 @@ actions! {
         run search::run_from_help, footer 1, needed true;
     TEXT_SIGN_IN = "text-sign-in" in Scope::DETAILS, ["L"], "sign in",
         "Sign in to Charmhub, then return here.",
-        run go::sign_in, footer 0, if text_sign_in, twin "windlass login";
+        run review::sign_in, footer 0, if text_sign_in, twin "windlass login";
     TEXT_MOUSE = "text-mouse" in Scope::DETAILS, ["m"], "mouse",
         "Release the mouse to the terminal to select text, or capture it again.",
         run terminal::mouse;
     PROMPT_ACCEPT = "prompt-accept" in Scope::PROMPT, ["enter"], "accept",
         "Accept the input.",
-        run go::accept_prompt, footer 1, needed true;
+        run start::accept_prompt, footer 1, needed true;
     PROMPT_TAGS = "prompt-tags" in Scope::PROMPT, ["ctrl-t"], "tags",
         "List the tags of the repository and choose one.",
         run tags::open, footer 2, if prompt_tags;
     CHOOSE_ACCEPT = "choose-accept" in Scope::CHOOSE, ["enter"], "choose",
         "Choose the selected answer.",
-        run charm::choose, footer 1, needed true;
+        run choice::choose, footer 1, needed true;
 }
 
 fn text_sign_in(model: &Model) -> Availability {

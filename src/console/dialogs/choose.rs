@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use crate::console::actions::{ActionId, Scope};
-use crate::console::components::{Dialog, Line, List, text};
+use crate::console::components::{Dialog, Line, List};
 use crate::console::image::Look;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
@@ -60,7 +60,7 @@ impl Dialog for Choose {
     }
 
     fn fit(&mut self, model: &Model) {
-        let (_, lines) = text::size(model);
+        let (_, lines) = layout::text_size(model);
         self.list.fit(lines.saturating_sub(2), self.entries.len());
     }
 

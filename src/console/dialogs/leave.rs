@@ -4,6 +4,7 @@ use ratatui::Frame;
 
 use crate::console::actions::{ActionId, Scope};
 use crate::console::components::{Dialog, question};
+use crate::console::queue;
 use crate::console::view::Drawn;
 use crate::console::{Model, words};
 
@@ -26,7 +27,7 @@ impl Dialog for Leave {
 }
 
 fn draw(model: &Model, frame: &mut Frame) {
-    let queued = model.queue.waiting().len();
+    let queued = model.queue().waiting().len();
     let dropped = format!(
         "{} and not started; leaving removes {}.",
         words::count(queued, "confirmed plan is queued", "confirmed plans are queued"),
@@ -34,7 +35,7 @@ fn draw(model: &Model, frame: &mut Frame) {
     );
     let stops = "The run is cancelled, and windlass exits when it has ended.";
     let later = "Finish the missing steps later with windlass resume.";
-    let (title, lines): (_, &[&str]) = match (model.busy(), queued > 0) {
+    let (title, lines): (_, &[&str]) = match (queue::busy(model), queued > 0) {
         (false, _) => ("Plans are queued. Leave?", &[&dropped]),
         (true, true) => (
             "A run is in progress and plans are queued. Leave?",

@@ -64,7 +64,7 @@ impl Dialog for Palette {
     }
 
     fn typed_path(&self, model: &Model) -> Option<(String, Option<bool>)> {
-        command::typed(self.input.value())
+        command::typed(&model.setting.keymap, self.input.value())
             .into_iter()
             .find(|typed| typed.param() == Some(command::Param::Content))
             .map(|typed| {
@@ -87,7 +87,7 @@ pub enum PaletteEntry {
 /// completions of its arguments; else the actions.
 pub fn listed(model: &Model, palette: &Palette) -> Vec<PaletteEntry> {
     let line = palette.input.value();
-    if !command::typed(line).is_empty() {
+    if !command::typed(&model.setting.keymap, line).is_empty() {
         let offers = command::offers(model, line).into_iter();
         return offers
             .map(|offer| PaletteEntry::Command(Box::new(offer)))

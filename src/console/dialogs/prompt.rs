@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use tui_input::Input;
 
 use crate::console::actions::{Key, Scope};
-use crate::console::components::text::TEXT_COLUMNS;
 use crate::console::components::{Dialog, Line, form};
 use crate::console::hidden::Hidden;
+use crate::console::layout::TEXT_COLUMNS;
 use crate::console::view::look::Tone;
 use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};

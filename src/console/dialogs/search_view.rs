@@ -8,7 +8,7 @@ use super::help::{self, Help, HelpLine};
 use super::palette::{self, Palette, PaletteEntry};
 use crate::console::actions::{self, ActionSpec, Availability};
 use crate::console::command::{self, Typed};
-use crate::console::components::text::TEXT_COLUMNS;
+use crate::console::layout::TEXT_COLUMNS;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::view::{self, Drawn};
@@ -68,7 +68,7 @@ pub fn draw_palette(model: &Model, dialog: &Palette, frame: &mut Frame, drawn: &
     match listed.get(dialog.list.at) {
         Some(PaletteEntry::Action(spec)) => below(model, Some(spec), inner, frame),
         Some(PaletteEntry::Command(offer)) => synopsis(model, &offer.typed, inner, frame),
-        None => match command::typed(dialog.input.value()).first() {
+        None => match command::typed(&model.setting.keymap, dialog.input.value()).first() {
             Some(typed) => synopsis(model, typed, inner, frame),
             None => below(model, None, inner, frame),
         },

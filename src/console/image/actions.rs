@@ -30,7 +30,7 @@ actions! {
 
 fn seen(model: &Model) -> Option<(&images::Image, Option<&images::Seen>)> {
     let dialog = model.dialog::<images::Image>()?;
-    let fetched = model.images.fetched.get(&dialog.look);
+    let fetched = model.images().fetched.get(&dialog.look);
     Some((dialog, fetched.and_then(|fetched| fetched.seen.as_ref())))
 }
 
@@ -42,7 +42,7 @@ fn mark(model: &Model) -> Availability {
 }
 
 fn diff(model: &Model) -> Availability {
-    match (seen(model), &model.images.marked) {
+    match (seen(model), &model.images().marked) {
         (Some((dialog, _)), _) if dialog.diff => Enabled,
         (_, None) => Disabled("mark another image first"),
         (Some((_, Some(seen))), Some((_, marked))) if seen.detail.source == marked.source => {
@@ -57,7 +57,7 @@ fn look_again(model: &Model) -> Availability {
     match seen(model) {
         Some((dialog, _)) if dialog.look.wanted == images::Wanted::Planned => Hidden,
         Some((dialog, _)) => {
-            let fetched = model.images.fetched.get(&dialog.look);
+            let fetched = model.images().fetched.get(&dialog.look);
             if fetched.is_some_and(|fetched| fetched.in_flight.is_some()) {
                 Disabled("the image is still being read")
             } else {
@@ -70,7 +70,7 @@ fn look_again(model: &Model) -> Availability {
 
 /// Available where the selected row has an image.
 pub fn selected_image(model: &Model) -> Availability {
-    let (shown, _) = panes::counts(&model.panes, model.pane);
+    let (shown, _) = panes::counts(model, model.pane);
     if shown == 0 {
         return Disabled("nothing is selected");
     }

@@ -21,7 +21,7 @@ const SUM: usize = 20;
 /// Returns the lines of everything known about the image of `look`.
 pub(super) fn lines(model: &Model, look: &Look) -> Vec<Line> {
     let unknown = Fetched::default();
-    let fetched = model.images.fetched.get(look).unwrap_or(&unknown);
+    let fetched = model.images().fetched.get(look).unwrap_or(&unknown);
     let mut lines = Vec::new();
     if fetched.in_flight.is_some() {
         lines.push(Line::text("reading its manifest and config …", Tone::Accent));

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use ratatui::Frame;
 
-use super::{Fetched, Image, Look, Seen, There, Wanted, lines};
+use super::data::Reading;
+use super::{Fetched, Image, Images, Look, Seen, There, Wanted, lines};
 use crate::console::Model;
 use crate::console::actions::Scope;
-use crate::console::components::{Dialog, Text, text};
+use crate::console::components::{Dialog, Text, text_dialog};
 use crate::console::dialogs::{Choice, Choose};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::panes::{self, PaneId, charms};
@@ -17,13 +18,25 @@ use crate::console::view::look::Glyph;
 use crate::domain::charm::ImageBehind;
 use crate::domain::{CharmName, ContentFacts, Observed, Problem, Risk, Snapshot};
 
+impl Model {
+    /// Returns the images that were read.
+    pub fn images(&self) -> &Images {
+        self.state()
+    }
+
+    /// Returns the images that were read for changes.
+    pub fn images_mut(&mut self) -> &mut Images {
+        self.state_mut()
+    }
+}
+
 /// Returns the images of the selected row, each with a label.
 pub fn selected(model: &Model) -> Vec<(String, Look)> {
     match model.pane {
-        PaneId::Charms => of_charm(model),
-        PaneId::Channels => of_channels(model),
-        PaneId::Releases => of_release(model),
-        PaneId::Credentials | PaneId::Activity => Vec::new(),
+        PaneId::CHARMS => of_charm(model),
+        PaneId::CHANNELS => of_channels(model),
+        PaneId::RELEASES => of_release(model),
+        _ => Vec::new(),
     }
 }
 
@@ -32,7 +45,7 @@ fn is_image(model: &Model, charm: &CharmName, resource: &crate::domain::Resource
 }
 
 fn of_charm(model: &Model) -> Vec<(String, Look)> {
-    let row = model.panes.charms.selected();
+    let row = model.charm_rows().selected();
     let found = row.and_then(|row| {
         let (resource, revision) = row.resource()?;
         let wanted = Wanted::Behind {
@@ -47,7 +60,7 @@ fn of_charm(model: &Model) -> Vec<(String, Look)> {
 }
 
 fn of_channels(model: &Model) -> Vec<(String, Look)> {
-    let Some(row) = model.panes.channels.selected() else {
+    let Some(row) = model.channel_rows().selected() else {
         return Vec::new();
     };
     let mut served: Vec<(Risk, &crate::domain::charm::ChannelRow)> = model
@@ -85,7 +98,7 @@ fn of_channels(model: &Model) -> Vec<(String, Look)> {
 
 fn of_release(model: &Model) -> Vec<(String, Look)> {
     let workspace = model.workspace();
-    let row = model.panes.releases.selected();
+    let row = model.release_rows().selected();
     let Some(release) = row.and_then(|row| model.snapshot.release(&row.name)) else {
         return Vec::new();
     };
@@ -117,11 +130,11 @@ impl Dialog for Image {
     }
 
     fn draw(&self, model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
-        text::draw(model, &self.text, frame, drawn);
+        text_dialog::draw(model, &self.text, frame, drawn);
     }
 
     fn fit(&mut self, model: &Model) {
-        self.text.fit(model);
+        text_dialog::fit(&mut self.text, model);
     }
 
     fn move_by(&mut self, _: &Model, steps: isize) {
@@ -178,13 +191,13 @@ pub fn open_planned(model: &mut Model) -> Vec<Effect> {
         wanted: Wanted::Planned,
         to: None,
     };
-    model.images.fetched.insert(look.clone(), fetched);
+    model.images_mut().fetched.insert(look.clone(), fetched);
     open(model, look)
 }
 
 /// Shows the image of `look`; fetches it if it was not read yet.
 pub fn open(model: &mut Model, look: Look) -> Vec<Effect> {
-    let known = model.images.fetched.get(&look);
+    let known = model.images().fetched.get(&look);
     let wanted = known.is_none_or(|known| known.seen.is_none() && known.in_flight.is_none());
     let under = model.modal.take().filter(|dialog| dialog.stays_below());
     model.open(Image {
@@ -208,7 +221,7 @@ pub(super) fn again(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     let id = model.next_id();
-    let fetched = model.images.fetched.entry(look.clone()).or_default();
+    let fetched = model.images_mut().fetched.entry(look.clone()).or_default();
     if fetched.in_flight.is_some() {
         return Vec::new();
     }
@@ -227,7 +240,7 @@ pub(super) fn again(model: &mut Model) -> Vec<Effect> {
 pub fn looked(model: &mut Model, id: RequestId, result: Result<Seen, Problem>) {
     let now = model.now;
     let asked = model
-        .images
+        .images_mut()
         .fetched
         .values_mut()
         .find(|fetched| fetched.in_flight == Some(id));
@@ -250,12 +263,12 @@ fn rewrite(model: &mut Model) {
         return;
     };
     let seen = model
-        .images
+        .images()
         .fetched
         .get(&dialog.look)
         .and_then(|one| one.seen.as_ref());
     let title = dialog.look.title();
-    let mut text = match (&model.images.marked, seen) {
+    let mut text = match (&model.images().marked, seen) {
         (Some((from, marked)), Some(seen)) if dialog.diff => {
             let arrow = model.setting.look.glyph(Glyph::Arrow);
             let lines = super::diff::lines((from, marked), (&title, &seen.detail), arrow);
@@ -275,12 +288,12 @@ pub(super) fn mark(model: &mut Model) {
     let Some(dialog) = model.dialog::<Image>() else {
         return;
     };
-    let fetched = model.images.fetched.get(&dialog.look);
+    let fetched = model.images().fetched.get(&dialog.look);
     let Some(seen) = fetched.and_then(|fetched| fetched.seen.as_ref()) else {
         return model.refuse("the image was not read yet");
     };
     let title = dialog.look.title();
-    model.images.marked = Some((title.clone(), seen.detail.clone()));
+    model.images_mut().marked = Some((title.clone(), seen.detail.clone()));
     model.say(format!("{title} is marked; open another image and compare it"));
 }
 
@@ -306,11 +319,11 @@ pub fn ask_behind(model: &mut Model, charm: &CharmName) -> Vec<Effect> {
                     .iter()
                     .any(|one| snapshot.image_behind(charm, name, one.revision).is_none())
         });
-    if !unseen || model.setting.offline || model.looking.contains_key(charm) {
+    if !unseen || model.setting.offline || model.state::<Reading>().0.contains_key(charm) {
         return Vec::new();
     }
     let id = model.next_id();
-    model.looking.insert(charm.clone(), id);
+    model.state_mut::<Reading>().0.insert(charm.clone(), id);
     vec![Effect::LookBehind {
         id,
         charm: charm.clone(),
@@ -322,8 +335,7 @@ pub fn ask_behind(model: &mut Model, charm: &CharmName) -> Vec<Effect> {
 /// have appeared.
 pub fn ask_unfolded(model: &mut Model) -> Vec<Effect> {
     let charms: std::collections::BTreeSet<CharmName> = model
-        .panes
-        .charms
+        .charm_rows()
         .rows()
         .iter()
         .filter(|row| matches!(row.what, charms::What::Held { .. }))
@@ -339,10 +351,10 @@ pub fn behind(
     charm: &CharmName,
     found: BTreeMap<String, Observed<ImageBehind>>,
 ) {
-    if model.looking.get(charm) != Some(&id) {
+    if model.state::<Reading>().0.get(charm) != Some(&id) {
         return;
     }
-    model.looking.remove(charm);
+    model.state_mut::<Reading>().0.remove(charm);
     let snapshot: &mut Snapshot = Arc::make_mut(&mut model.snapshot);
     for (key, observed) in found {
         snapshot.behind.entry(key).or_default().refresh(observed);
@@ -369,8 +381,8 @@ pub fn with_known(model: &Model, mut newer: Arc<Snapshot>) -> Arc<Snapshot> {
 
 /// Ends pending requests after a task failed: they will not be answered.
 pub fn broken(model: &mut Model) {
-    model.looking.clear();
-    for fetched in model.images.fetched.values_mut() {
+    model.state_mut::<Reading>().0.clear();
+    for fetched in model.images_mut().fetched.values_mut() {
         fetched.in_flight = None;
     }
 }

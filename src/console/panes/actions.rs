@@ -4,10 +4,10 @@ use crate::console::actions::{
     ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, scopes,
 };
 use crate::console::effect::Effect;
-use crate::console::panes::{self, PaneId};
+use crate::console::panes;
+use crate::console::panes::screen::{self, show_selected};
 use crate::console::split::Split;
-use crate::console::update::go;
-use crate::console::{Model, jumps};
+use crate::console::{Model, jumps, refresh, review};
 use crate::plan::Risk;
 
 use Availability::{Disabled, Enabled, Hidden};
@@ -23,7 +23,7 @@ actions! {
     [Scope::PANES, Scope::FILTER];
     REFRESH = "refresh" in Scope::PANES, ["ctrl-r", "f5"], "refresh",
         "Read every service again. Data that cannot be read keeps its old value and age.",
-        run refresh_all, footer 50, if refresh, twin "windlass status";
+        run refresh_all, footer 50, if can_refresh, twin "windlass status";
     NEXT_PANE = "next-pane" in Scope::PANES, ["tab", "right"], "next pane",
         "Go to the next pane.",
         change next_pane;
@@ -56,10 +56,10 @@ actions! {
         change jumps::back, footer 42, if jumped;
     OPEN = "open" in Scope::PANES, ["enter"], "open",
         "Show the details of the selected row.",
-        run go::open, footer 10, if open;
+        run show_selected, footer 10, if open;
     SIGN_IN = "sign-in" in Scope::PANES, ["L"], "sign in",
         "Plan a sign-in to Charmhub and show what its token may do.",
-        run go::sign_in, footer 31, twin "windlass login";
+        run review::sign_in, footer 31, twin "windlass login";
     FIRST_ROW = "first-row" in Scope::PANES, ["g g"], "first row",
         "Go to the first row.",
         change first_row;
@@ -68,7 +68,7 @@ actions! {
         change last_row;
 }
 
-const fn refresh(model: &Model) -> Availability {
+const fn can_refresh(model: &Model) -> Availability {
     if model.refresh.in_flight.is_some() {
         Disabled("a refresh is in progress")
     } else {
@@ -77,7 +77,7 @@ const fn refresh(model: &Model) -> Availability {
 }
 
 fn split(model: &Model) -> Availability {
-    if model.split.is_usual() {
+    if model.state::<Split>().is_usual() {
         Disabled("the panes have their default sizes")
     } else {
         Enabled
@@ -93,14 +93,14 @@ const fn settings(model: &Model) -> Availability {
 }
 
 fn sorted(model: &Model) -> Availability {
-    match panes::sorting(&model.panes, model.pane) {
+    match panes::sorting(model, model.pane) {
         Some(_) => Enabled,
         None => Disabled("the rows have their default order"),
     }
 }
 
 fn filtered(model: &Model) -> Availability {
-    if panes::filter(&model.panes, model.pane).is_empty() {
+    if panes::filter(model, model.pane).is_empty() {
         Hidden
     } else {
         Enabled
@@ -108,7 +108,7 @@ fn filtered(model: &Model) -> Availability {
 }
 
 fn jumped(model: &Model) -> Availability {
-    if model.jumps.is_empty() || !panes::filter(&model.panes, model.pane).is_empty() {
+    if model.jumps().is_empty() || !panes::filter(model, model.pane).is_empty() {
         Hidden
     } else {
         Enabled
@@ -116,10 +116,10 @@ fn jumped(model: &Model) -> Availability {
 }
 
 fn open(model: &Model) -> Availability {
-    let (shown, _) = panes::counts(&model.panes, model.pane);
-    if model.pane == PaneId::Activity {
+    let (shown, _) = panes::counts(model, model.pane);
+    if screen::opens(model) != ActionId::OPEN {
         Hidden
-    } else if panes::on_banner(&model.panes, model.pane) {
+    } else if panes::on_banner(model, model.pane) {
         Enabled
     } else if shown == 0 {
         Disabled("nothing is selected")
@@ -129,17 +129,17 @@ fn open(model: &Model) -> Availability {
 }
 
 fn refresh_all(model: &mut Model) -> Vec<Effect> {
-    let mut effects = go::refresh(model);
-    effects.extend(go::read_runs(model));
+    let mut effects = refresh::refresh(model);
+    effects.extend(refresh::read_runs(model));
     effects
 }
 
 fn next_pane(model: &mut Model) {
-    model.pane = model.pane.step(1);
+    screen::step(model, 1);
 }
 
 fn previous_pane(model: &mut Model) {
-    model.pane = model.pane.step(-1);
+    screen::step(model, -1);
 }
 
 const fn zoom(model: &mut Model) {
@@ -147,7 +147,7 @@ const fn zoom(model: &mut Model) {
 }
 
 fn even_panes(model: &mut Model) {
-    model.split = Split::default();
+    *model.state_mut::<Split>() = Split::default();
     panes::measure_again(model);
 }
 
@@ -156,7 +156,7 @@ fn edit_settings(_: &mut Model) -> Vec<Effect> {
 }
 
 fn begin_filter(model: &mut Model) {
-    let filter = panes::filter(&model.panes, model.pane).to_owned();
+    let filter = panes::filter(model, model.pane).to_owned();
     model.filtering = Some(tui_input::Input::new(filter));
 }
 

@@ -5,12 +5,15 @@ use chrono::{DateTime, Utc};
 
 use super::releases;
 use crate::console::components::Line;
+use crate::console::state::state;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::spark::spark;
 use crate::console::{Model, words};
 use crate::journal::RunRecord;
 use crate::plan::evidence::Published;
 use crate::plan::rhythm::{Rhythm, Told};
+
+state!(Rhythm);
 
 /// Largest number of bars in a narrow foot line, and smallest number worth drawing.
 const BARS: usize = 12;
@@ -33,7 +36,7 @@ struct Form {
 /// Returns the foot line of the releases pane: as much as fits into `columns`. Bars with short text
 /// are preferred to long text without bars; every number has a label.
 pub fn foot(model: &Model, columns: usize) -> Option<String> {
-    said(&model.panes.rhythm, &model.setting.look, columns)
+    said(model.state(), &model.setting.look, columns)
 }
 
 fn said(rhythm: &Rhythm, look: &Look, columns: usize) -> Option<String> {

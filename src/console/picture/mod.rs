@@ -215,7 +215,7 @@ impl<'a> Stage<'a> {
             cancel_requested: false,
             outcome: None,
         });
-        model.live.insert(run, live);
+        model.live_mut().insert(run, live);
         model.runs.insert(0, record);
         panes::rebuild_activity(&mut model);
         for key in [Key::Char('5'), Key::Home, Key::Enter] {

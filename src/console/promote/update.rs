@@ -19,15 +19,15 @@ use crate::plan::{Intent, PromoteIntent, PromoteTrackIntent};
 /// nothing.
 pub fn source(model: &Model) -> Result<(Option<ReleaseName>, Track), &'static str> {
     let (release, track) = match model.pane {
-        PaneId::Releases => {
-            let row = model.panes.releases.selected().ok_or("no release is selected")?;
+        PaneId::RELEASES => {
+            let row = model.release_rows().selected().ok_or("no release is selected")?;
             let track = row.name.track();
             (
                 Some(row.name.clone()),
                 track.map_err(|_| "the release name gives no track")?,
             )
         }
-        PaneId::Channels => of_channels(model)?,
+        PaneId::CHANNELS => of_channels(model)?,
         _ => return Err("select a release or one of its channels"),
     };
     let risks: &[Risk] = match &release {
@@ -70,7 +70,7 @@ fn unpublished(model: &Model, name: &ReleaseName) -> Option<&'static str> {
 /// one with a marker branch, else the newest of its month. The whole track if no release of its
 /// month runs there.
 fn of_channels(model: &Model) -> Result<(Option<ReleaseName>, Track), &'static str> {
-    let row = model.panes.channels.selected().ok_or("nothing is selected")?;
+    let row = model.channel_rows().selected().ok_or("nothing is selected")?;
     if row.branch.is_some() {
         return Err("branches cannot be promoted; select their track");
     }

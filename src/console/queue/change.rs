@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use super::{Stands, Waiting, Why, effect};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::live::Live;
-use crate::console::model::Screen;
+use crate::console::panes::screen::PanesScreen;
+use crate::console::pending::PendingAction;
 use crate::console::running::{self, Running};
-use crate::console::sign_in::PendingAction;
 use crate::console::{Model, image, panes, review};
 use crate::domain::{Problem, Snapshot};
 use crate::journal::{Outcome, RunId};
@@ -19,16 +19,16 @@ use crate::plan::{Op, Plan, PlannedRow, State, Step};
 /// already waits. A plan with a sign-in never waits, because typed secrets are not kept that long.
 pub fn must_wait(model: &Model, plan: &Plan, signs_in: bool) -> bool {
     let goes_on = model
-        .live
+        .live()
         .values()
         .any(|live| !live.ended && live.plan.workspace == plan.workspace);
-    let waits = model.queue.waiting.iter().any(Waiting::may_start);
-    !signs_in && (goes_on || waits || model.queue.starts())
+    let waits = model.queue().waiting.iter().any(Waiting::may_start);
+    !signs_in && (goes_on || waits || model.queue().starts())
 }
 
 /// Appends `deed`, whose plan is `plan`, to the queue and shows it there.
 pub fn put(model: &mut Model, deed: PendingAction, plan: Plan) {
-    let queue = &mut model.queue;
+    let queue = model.queue_mut();
     queue.numbered += 1;
     let place = RunId(format!("queued-{}", queue.numbered));
     queue.waiting.push(Waiting {
@@ -37,22 +37,22 @@ pub fn put(model: &mut Model, deed: PendingAction, plan: Plan) {
         plan,
         stands: Stands::Behind,
     });
-    model.screen = Screen::Run(Running::of(place));
+    model.show(Running::of(place));
     panes::rebuild_activity(model);
 }
 
 /// Removes `place` from the queue; what is already starting cannot be removed.
 pub fn take_out(model: &mut Model, place: &RunId) {
-    let Some(one) = model.queue.find(place) else {
+    let Some(one) = model.queue().find(place) else {
         return;
     };
     if matches!(one.stands, Stands::Starting(_)) {
         return model.refuse("the run is starting; cancel the run instead");
     }
     let title = model.short_title(&one.plan.title);
-    model.queue.waiting.retain(|one| &one.place != place);
+    model.queue_mut().waiting.retain(|one| &one.place != place);
     if running::shown(model).as_ref() == Some(place) {
-        model.screen = Screen::Panes;
+        model.show(PanesScreen);
     }
     model.say(format!("{title}: removed from the queue; nothing started"));
     panes::rebuild_activity(model);
@@ -60,18 +60,18 @@ pub fn take_out(model: &mut Model, place: &RunId) {
 
 /// Removes `place` from the queue and plans the same intent again; shows the run if it resumes one.
 pub fn again(model: &mut Model, place: &RunId) -> Vec<Effect> {
-    let Some(at) = model.queue.waiting.iter().position(|one| &one.place == place) else {
+    let Some(at) = model.queue().waiting.iter().position(|one| &one.place == place) else {
         return Vec::new();
     };
-    if model.queue.waiting.get(at).is_none_or(Waiting::may_start) {
+    if model.queue().waiting.get(at).is_none_or(Waiting::may_start) {
         return Vec::new();
     }
-    let one = model.queue.waiting.remove(at);
+    let one = model.queue_mut().waiting.remove(at);
     panes::rebuild_activity(model);
     match one.deed {
         PendingAction::Start(_) => review::open(model, one.plan.intent),
         PendingAction::Resume(run) => {
-            model.screen = Screen::Run(Running::of(run.into_inner()));
+            model.show(Running::of(run.into_inner()));
             Vec::new()
         }
     }
@@ -82,13 +82,14 @@ pub fn advance(model: &mut Model, before: &str, outcome: Option<Outcome>) -> Vec
     if !matches!(outcome, Some(Outcome::Done | Outcome::Partly)) {
         failed(model, before, outcome);
     }
-    let goes_on = model.live.values().any(|live| !live.ended);
-    if goes_on || model.queue.starts() || model.leaving {
+    let goes_on = model.live().values().any(|live| !live.ended);
+    if goes_on || model.queue().starts() || model.leaving {
         return Vec::new();
     }
     let turn = |one: &&mut Waiting| one.may_start();
     let id = model.next_id();
-    let Some(one) = model.queue.waiting.iter_mut().find(turn) else {
+    let previous = model.snapshot.clone();
+    let Some(one) = model.queue_mut().waiting.iter_mut().find(turn) else {
         return Vec::new();
     };
     if matches!(one.stands, Stands::Looking(_)) {
@@ -99,7 +100,7 @@ pub fn advance(model: &mut Model, before: &str, outcome: Option<Outcome>) -> Vec
             one.stands = Stands::Looking(id);
             vec![Effect::Plan {
                 id,
-                previous: model.snapshot.clone(),
+                previous,
                 intent: one.plan.intent.clone(),
             }]
         }
@@ -115,7 +116,7 @@ pub fn advance(model: &mut Model, before: &str, outcome: Option<Outcome>) -> Vec
 
 /// Marks the plan after `before`, which did not succeed, as needing confirmation again.
 pub fn failed(model: &mut Model, before: &str, outcome: Option<Outcome>) {
-    for one in &mut model.queue.waiting {
+    for one in &mut model.queue_mut().waiting {
         if matches!(one.stands, Stands::Behind | Stands::Looking(_)) {
             one.stands = Stands::Asks(Why::Before {
                 title: before.to_owned(),
@@ -127,7 +128,7 @@ pub fn failed(model: &mut Model, before: &str, outcome: Option<Outcome>) {
 }
 
 fn ask(model: &mut Model, at: usize, why: Why) {
-    let Some(one) = model.queue.waiting.get_mut(at) else {
+    let Some(one) = model.queue_mut().waiting.get_mut(at) else {
         return;
     };
     one.stands = Stands::Asks(why);
@@ -147,11 +148,11 @@ pub fn planned(
     result: &Result<Plan, Problem>,
 ) -> Option<Vec<Effect>> {
     let looking = |one: &Waiting| one.stands == Stands::Looking(id);
-    let at = model.queue.waiting.iter().position(looking)?;
+    let at = model.queue().waiting.iter().position(looking)?;
     model.now = model.now.max(now);
     model.snapshot = image::with_known(model, snapshot.clone());
     panes::rebuild(model);
-    let one = model.queue.waiting.get_mut(at)?;
+    let one = model.queue_mut().waiting.get_mut(at)?;
     let why = match result {
         Ok(plan) => match differences(&one.plan, plan) {
             list if list.is_empty() => None,
@@ -170,10 +171,10 @@ pub fn planned(
 /// Handles the answer to a start; returns true if it came from the queue, so that nothing else has
 /// to be done.
 pub fn started(model: &mut Model, id: RequestId, result: &Result<RunId, Problem>) -> bool {
-    if let Some(plan) = model.queue.starting.remove(&id) {
+    if let Some(plan) = model.queue_mut().starting.remove(&id) {
         match result {
             Ok(run) => {
-                model.live.insert(run.clone(), Live::new(plan));
+                model.live_mut().insert(run.clone(), Live::new(plan));
                 panes::rebuild_activity(model);
             }
             Err(_) => failed(model, &plan.title, None),
@@ -181,16 +182,16 @@ pub fn started(model: &mut Model, id: RequestId, result: &Result<RunId, Problem>
         return false;
     }
     let starting = |one: &Waiting| one.stands == Stands::Starting(id);
-    let Some(at) = model.queue.waiting.iter().position(starting) else {
+    let Some(at) = model.queue().waiting.iter().position(starting) else {
         return false;
     };
     match result {
         Ok(run) => {
-            let one = model.queue.waiting.remove(at);
+            let one = model.queue_mut().waiting.remove(at);
             let title = model.short_title(&one.plan.title);
-            model.live.insert(run.clone(), Live::new(one.plan));
+            model.live_mut().insert(run.clone(), Live::new(one.plan));
             if running::shown(model) == Some(one.place) {
-                model.screen = Screen::Run(Running::of(run.clone()));
+                model.show(Running::of(run.clone()));
             }
             model.say(format!("{title}: started from the queue"));
         }
@@ -203,7 +204,7 @@ pub fn started(model: &mut Model, id: RequestId, result: &Result<RunId, Problem>
 /// Handles a failed background task: the plan that waited for it needs confirmation again.
 pub fn broken(model: &mut Model, problem: &Problem) {
     let looking = |one: &Waiting| matches!(one.stands, Stands::Looking(_));
-    if let Some(at) = model.queue.waiting.iter().position(looking) {
+    if let Some(at) = model.queue().waiting.iter().position(looking) {
         ask(model, at, Why::Refused(problem.clone()));
     }
 }

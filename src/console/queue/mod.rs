@@ -13,9 +13,11 @@ pub use change::{advance, again, broken, failed, must_wait, planned, put, starte
 
 use std::collections::BTreeMap;
 
+use super::Model;
 use super::effect::{Effect, RequestId};
 use super::live::State;
-use super::sign_in::PendingAction;
+use super::pending::PendingAction;
+use super::state::state;
 use crate::domain::Problem;
 use crate::journal::{Outcome, RunId};
 use crate::plan::Plan;
@@ -68,6 +70,25 @@ pub struct Queue {
     waiting: Vec<Waiting>,
     starting: BTreeMap<RequestId, Plan>,
     numbered: u64,
+}
+
+state!(Queue);
+
+impl Model {
+    /// Returns the plans that wait.
+    pub fn queue(&self) -> &Queue {
+        self.state()
+    }
+
+    /// Returns the plans that wait for changes.
+    pub fn queue_mut(&mut self) -> &mut Queue {
+        self.state_mut()
+    }
+}
+
+/// Returns true while a run of this console is running or starting.
+pub fn busy(model: &Model) -> bool {
+    model.live().values().any(|live| !live.ended) || model.queue().starts()
 }
 
 impl Queue {

@@ -13,10 +13,10 @@ use crate::journal::Outcome;
 
 /// Describes what it waits for.
 pub fn behind(model: &Model, one: &Waiting) -> String {
-    if let Some(before) = model.queue.before(&one.place) {
+    if let Some(before) = model.queue().before(&one.place) {
         return format!("queued behind {}", model.short_title(&before.plan.title));
     }
-    let goes_on = model.live.values().find(|live| !live.ended);
+    let goes_on = model.live().values().find(|live| !live.ended);
     goes_on.map_or_else(
         || "starts next".to_owned(),
         |live| {

@@ -16,7 +16,7 @@ use crate::plan::{Intent, ReleaseIntent};
 /// Opens the dialog for the selected revision; for a charm, the newest that may be released; for a
 /// resource revision, the charm revision in `latest/edge` with that resource chosen.
 pub fn open(model: &mut Model) {
-    let Some(row) = model.panes.charms.selected() else {
+    let Some(row) = model.charm_rows().selected() else {
         return;
     };
     let charm = row.charm.clone();

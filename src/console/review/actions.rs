@@ -5,9 +5,8 @@ use crate::console::actions::READ_ONLY;
 use crate::console::actions::{
     ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, scopes,
 };
-use crate::console::model::Screen;
+use crate::console::components::front;
 use crate::console::review::{self, Review, ReviewKind};
-use crate::console::update::go;
 use crate::console::{Model, image};
 use crate::domain::{ContentFacts, Remedy};
 use crate::plan::{Intent, LaterChanges, Risk};
@@ -41,28 +40,28 @@ actions! {
     [Scope::REVIEW, Scope::REVIEW_PUBLISH, Scope::REVIEW_ROTATE, Scope::REVIEW_SIGN_IN, Scope::REVIEW_REVOKE, Scope::REVIEW_SINGLE, Scope::REVIEW_PROMOTE, Scope::REVIEW_ROLLBACK, Scope::REVIEW_HOLD, Scope::REVIEW_WORKFLOW];
     REVIEW_CONFIRM = "review-confirm" in Scope::REVIEW_PUBLISH, ["enter"], "confirm …",
         "Ask for the release's name, then start the run.",
-        run update::ask_word, footer 1, if confirm, risk Irreversible, twin "windlass publish RELEASE";
+        run update::ask_word, footer 1, if confirm, risk Irreversible, twin "windlass publish RELEASE", fill fill_confirm;
     REVIEW_TOGGLE = "review-toggle" in Scope::REVIEW_PUBLISH, ["space", "x"], "leave out",
         "Exclude or include the selected image and its charm, then plan again.",
-        run update::toggle_image, footer 2, if change, twin "windlass plan publish RELEASE --charm NAME";
+        run update::toggle_image, footer 2, if change, twin "windlass plan publish RELEASE --charm NAME", fill fill;
     REVIEW_REPLACE = "review-replace" in Scope::REVIEW_PUBLISH, ["i"], "other image",
         "Choose another tag or digest for the selected image, then plan again.",
-        run update::ask_image, footer 3, if change, twin "windlass plan publish RELEASE --image NAME=TAG";
+        run update::ask_image, footer 3, if change, twin "windlass plan publish RELEASE --image NAME=TAG", fill fill;
     REVIEW_TRACK_ONLY = "review-track-only" in Scope::REVIEW_PUBLISH, ["t"], "track only",
         "Publish only to the release's own track, or to all channels again.",
-        run update::track_only, footer 4, if change, twin "windlass plan publish RELEASE --track-only";
+        run update::track_only, footer 4, if change, twin "windlass plan publish RELEASE --track-only", fill fill;
     REVIEW_DOWNGRADE = "review-downgrade" in Scope::REVIEW_PUBLISH, ["a"], "allow downgrade",
         "Allow latest/edge to move to an older release, or forbid it again.",
-        run update::allow_downgrade, footer 5, if change, twin "windlass plan publish RELEASE --allow-downgrade";
+        run update::allow_downgrade, footer 5, if change, twin "windlass plan publish RELEASE --allow-downgrade", fill fill;
     REVIEW_KEEP = "review-keep" in Scope::REVIEW_PUBLISH, ["v"], "keep revision",
         "Keep the charm revisions that latest/edge runs, or use the newest.",
-        run update::keep_revision, footer 6, if change, twin "windlass plan publish RELEASE --keep-revision";
+        run update::keep_revision, footer 6, if change, twin "windlass plan publish RELEASE --keep-revision", fill fill;
     REVIEW_WITHOUT = "review-without" in Scope::REVIEW_PUBLISH, ["w"], "without branch",
         "Publish only the charms, without branch and bundle, or include both again.",
-        run update::without_branch, footer 6, if without, twin "windlass plan publish RELEASE --without branch,bundle";
+        run update::without_branch, footer 6, if without, twin "windlass plan publish RELEASE --without branch,bundle", fill fill;
     ROTATE_CONFIRM = "rotate-confirm" in Scope::REVIEW_ROTATE, ["enter"], "confirm …",
         "Ask for the secret's name, then sign in if a new token is needed.",
-        run update::ask_word, footer 1, if confirm, risk Irreversible, twin "windlass rotate";
+        run update::ask_word, footer 1, if confirm, risk Irreversible, twin "windlass rotate", fill fill_confirm;
     ROTATE_FORMER = "rotate-former" in Scope::REVIEW_ROTATE, ["v"], "revoke former",
         "Include or exclude the revocation of the former tokens recorded here, then plan again.",
         run update::revoke_former, footer 2, if change, twin "windlass plan rotate --revoke recorded";
@@ -77,22 +76,22 @@ actions! {
         run update::organisation, footer 4, if change, twin "windlass plan rotate --organisation";
     SIGN_IN_CONFIRM = "sign-in-confirm" in Scope::REVIEW_SIGN_IN, ["enter"], "confirm …",
         "Ask for a yes, then for e-mail and password.",
-        run update::ask_word, footer 1, if confirm, risk Write, twin "windlass login";
+        run update::ask_word, footer 1, if confirm, risk Write, twin "windlass login", fill fill_confirm;
     SIGN_IN_KEEP = "sign-in-keep" in Scope::REVIEW_SIGN_IN, ["v"], "store elsewhere",
         "Store the token in a passphrase-protected file, or in the keyring.",
         run update::keep_elsewhere, footer 2, if keep_elsewhere, twin "windlass login --passphrase-file FILE";
     REVOKE_CONFIRM = "revoke-confirm" in Scope::REVIEW_REVOKE, ["enter"], "confirm …",
         "Ask for a word, then revoke the session.",
-        run update::ask_word, footer 1, if confirm, risk Irreversible, twin "windlass revoke SESSION";
+        run update::ask_word, footer 1, if confirm, risk Irreversible, twin "windlass revoke SESSION", fill fill_confirm;
     SINGLE_CONFIRM = "single-confirm" in Scope::REVIEW_SINGLE, ["enter"], "confirm …",
         "Ask for a word, then start the run.",
-        run update::ask_word, footer 1, if confirm, risk Irreversible, twin "windlass upload-resource CHARM RESOURCE";
+        run update::ask_word, footer 1, if confirm, risk Irreversible, twin "windlass upload-resource CHARM RESOURCE", fill fill_confirm;
     PROMOTE_CONFIRM = "promote-confirm" in Scope::REVIEW_PROMOTE, ["enter"], "confirm …",
         "Ask for the release's name, then start the run.",
-        run update::ask_word, footer 1, if confirm, risk Irreversible, twin "windlass promote RELEASE --to RISK";
+        run update::ask_word, footer 1, if confirm, risk Irreversible, twin "windlass promote RELEASE --to RISK", fill fill_confirm;
     ROLL_BACK_CONFIRM = "roll-back-confirm" in Scope::REVIEW_ROLLBACK, ["enter"], "confirm …",
         "Ask for a word, then start the run.",
-        run update::ask_word, footer 1, if confirm, risk Write, twin "windlass rollback --run RUN";
+        run update::ask_word, footer 1, if confirm, risk Write, twin "windlass rollback --run RUN", fill fill_confirm;
     ROLL_BACK_OVER = "roll-back-over" in Scope::REVIEW_ROLLBACK, ["a"], "over changes",
         "Include or exclude channels changed since by another writer, then plan again.",
         run update::over_changes, footer 2, if later_changes, twin "windlass plan rollback --run RUN --over";
@@ -101,16 +100,16 @@ actions! {
         run update::keep_changed, footer 2, if later_changes, twin "windlass plan rollback --run RUN --keep-changed";
     HOLD_CONFIRM = "hold-confirm" in Scope::REVIEW_HOLD, ["enter"], "confirm …",
         "Ask for a word, then set or remove the hold.",
-        run update::ask_word, footer 1, if confirm, risk Write, twin "windlass hold RELEASE";
+        run update::ask_word, footer 1, if confirm, risk Write, twin "windlass hold RELEASE", fill fill_confirm;
     WORKFLOW_CONFIRM = "workflow-confirm" in Scope::REVIEW_WORKFLOW, ["enter"], "confirm …",
         "Ask for a word, then start, rerun or cancel the workflow.",
-        run update::ask_word, footer 1, if confirm, risk Irreversible, twin "windlass workflow run WORKFLOW";
+        run update::ask_word, footer 1, if confirm, risk Irreversible, twin "windlass workflow run WORKFLOW", fill fill_confirm;
     SINGLE_IMAGE = "single-image" in Scope::REVIEW_SINGLE, ["i"], "image",
         "Inspect the image of this plan: its layers and which of them are sent.",
         run image::open_planned, footer 2, if planned_image, twin "windlass resolve IMAGE";
     REVIEW_SIGN_IN = "review-sign-in" in Scope::REVIEW, ["L"], "sign in",
         "Sign in to Charmhub, then return here and plan again.",
-        run go::sign_in, footer 9, if review_sign_in, twin "windlass login";
+        run review::sign_in, footer 9, if review_sign_in, twin "windlass login";
     REVIEW_AGAIN = "review-again" in Scope::REVIEW, ["g", "ctrl-r"], "plan again",
         "Read the current state and plan again.",
         run update::plan_again, footer 7, if change;
@@ -128,14 +127,11 @@ actions! {
         change fold::unfold_all, footer 12;
     REVIEW_COPY = "review-copy" in Scope::REVIEW, ["y"], "copy command",
         "Copy the command that makes the same plan.",
-        run go::copy, footer 8, if review_copy;
+        run front::copy, footer 8, if review_copy;
 }
 
 fn of_review(model: &Model, answer: impl Fn(&review::Review) -> Availability) -> Availability {
-    match &model.screen {
-        Screen::Review(review) => answer(review),
-        _ => Hidden,
-    }
+    model.on().map_or(Hidden, answer)
 }
 
 fn confirm(model: &Model) -> Availability {
@@ -266,4 +262,14 @@ pub const fn scope(kind: ReviewKind) -> Scope {
         ReviewKind::Hold => Scope::REVIEW_HOLD,
         ReviewKind::Workflow => Scope::REVIEW_WORKFLOW,
     }
+}
+
+/// Returns the whole command that makes the plan under review.
+fn fill_confirm(model: &Model, _: &str) -> Option<String> {
+    Some(model.on::<Review>()?.intent.command())
+}
+
+fn fill(model: &Model, word: &str) -> Option<String> {
+    let review = model.on::<Review>().filter(|_| word == "RELEASE")?;
+    review.publish().map(|intent| intent.release.to_string())
 }

@@ -2,8 +2,7 @@
 //!
 //! The cursor moves with the lines, so that no key acts on something off screen.
 
-use super::{Entry, ReviewLine, outline};
-use crate::console::model::Screen;
+use super::{Entry, Review, ReviewLine, outline};
 use crate::console::{Model, layout};
 
 /// The outline as shown on screen.
@@ -17,9 +16,7 @@ struct Seen {
 
 impl Seen {
     fn of(model: &Model) -> Option<Self> {
-        let Screen::Review(review) = &model.screen else {
-            return None;
-        };
+        let review = model.on::<Review>()?;
         let body = layout::layout(model).body;
         let outline = outline(model, review, usize::from(body.width.saturating_sub(2)));
         Some(Self {
@@ -54,7 +51,7 @@ pub fn scroll(model: &mut Model, steps: isize) {
     let Some(seen) = Seen::of(model) else {
         return;
     };
-    let Screen::Review(review) = &mut model.screen else {
+    let Some(review) = model.on_mut::<Review>() else {
         return;
     };
     let end = seen.lines.len().saturating_sub(seen.height);
@@ -94,7 +91,7 @@ pub fn in_sight(model: &mut Model) -> bool {
     let Some(seen) = Seen::of(model) else {
         return true;
     };
-    let Screen::Review(review) = &mut model.screen else {
+    let Some(review) = model.on_mut::<Review>() else {
         return true;
     };
     if seen.entries.is_empty() || seen.shown(review.offset).any(|entry| entry == seen.at) {
@@ -112,7 +109,7 @@ pub fn selected(model: &Model) -> Option<Entry> {
 }
 
 fn go_to(model: &mut Model, key: String) {
-    if let Screen::Review(review) = &mut model.screen {
+    if let Some(review) = model.on_mut::<Review>() {
         review.at = Some(key);
         review.follow = true;
     }
@@ -146,14 +143,13 @@ pub fn pick(model: &mut Model, at: usize) {
 }
 
 fn is_open(model: &Model, entry: &Entry) -> bool {
-    match &model.screen {
-        Screen::Review(review) => review.folds.open(&entry.key),
-        _ => false,
-    }
+    model
+        .on::<Review>()
+        .is_some_and(|review| review.folds.open(&entry.key))
 }
 
 fn set(model: &mut Model, key: &str, open: bool) {
-    if let Screen::Review(review) = &mut model.screen {
+    if let Some(review) = model.on_mut::<Review>() {
         review.folds.set(key, open);
     }
 }
@@ -210,7 +206,7 @@ pub(super) fn unfold_all(model: &mut Model) {
 }
 
 fn set_all(model: &mut Model, open: bool) {
-    if let Screen::Review(review) = &mut model.screen {
+    if let Some(review) = model.on_mut::<Review>() {
         review.folds.set_all(open);
     }
 }

@@ -11,7 +11,6 @@ use crate::console::actions::ActionId;
 use crate::console::components::Line;
 use crate::console::dialogs::{Prompt, Purpose};
 use crate::console::effect::{Effect, RequestId};
-use crate::console::model::Screen;
 use crate::console::running::Running;
 use crate::console::view::look::Tone;
 use crate::console::words;
@@ -25,12 +24,14 @@ use crate::plan::{Intent, LaterChanges, Plan, PublishIntent, Revoked, Risk, Toke
 pub fn open(model: &mut Model, intent: Intent) -> Vec<Effect> {
     model.interrupted = None;
     let modal = model.modal.take();
-    let from = match std::mem::replace(&mut model.screen, Screen::Panes) {
-        Screen::Review(review) => review.from,
-        screen => Some(Box::new(Origin { screen, modal })),
+    let from = if let Some(review) = model.on_mut::<Review>() {
+        review.from.take()
+    } else {
+        let screen = model.screen.clone();
+        Some(Box::new(Origin { screen, modal }))
     };
     // After an action on a release the cursor stays on it, although it is no longer new.
-    model.panes.releases.stay();
+    model.release_rows_mut().stay();
     show(model, intent, from)
 }
 
@@ -40,7 +41,7 @@ pub fn open_over(model: &mut Model, intent: Intent) -> Vec<Effect> {
 }
 
 fn show(model: &mut Model, intent: Intent, from: Option<Box<Origin>>) -> Vec<Effect> {
-    model.screen = Screen::Review(Box::new(Review {
+    model.show(Review {
         intent,
         plan: None,
         problem: None,
@@ -54,7 +55,7 @@ fn show(model: &mut Model, intent: Intent, from: Option<Box<Origin>>) -> Vec<Eff
         // Read from the top.
         follow: false,
         from,
-    }));
+    });
     plan_again(model)
 }
 
@@ -70,12 +71,12 @@ pub fn usual_scope() -> TokenScope {
 
 /// Requests the plan of the current intent.
 pub fn plan_again(model: &mut Model) -> Vec<Effect> {
-    if !matches!(model.screen, Screen::Review(_)) {
+    if model.on::<Review>().is_none() {
         return Vec::new();
     }
     let id = model.next_id();
     let previous = model.snapshot.clone();
-    let Screen::Review(review) = &mut model.screen else {
+    let Some(review) = model.on_mut::<Review>() else {
         return Vec::new();
     };
     review.in_flight = Some(id);
@@ -88,7 +89,7 @@ pub fn plan_again(model: &mut Model) -> Vec<Effect> {
 
 /// Changes the intent of the review with `change`, and plans again.
 fn replan(model: &mut Model, change: impl FnOnce(&mut Intent)) -> Vec<Effect> {
-    if let Screen::Review(review) = &mut model.screen {
+    if let Some(review) = model.on_mut::<Review>() {
         change(&mut review.intent);
     }
     plan_again(model)
@@ -186,7 +187,7 @@ fn end_or_leave(intent: &mut Intent, session: Revoked) {
 
 /// Leaves out the secrets that are refused; if none is, includes those left out before.
 pub(super) fn leave_out_secrets(model: &mut Model) -> Vec<Effect> {
-    let Screen::Review(review) = &model.screen else {
+    let Some(review) = model.on::<Review>() else {
         return Vec::new();
     };
     let refused = super::refused_secrets(model, review);
@@ -202,7 +203,7 @@ pub(super) fn toggle_orphan(model: &mut Model) -> Vec<Effect> {
     if !super::in_sight(model) {
         return Vec::new();
     }
-    let Screen::Review(review) = &model.screen else {
+    let Some(review) = model.on::<Review>() else {
         return Vec::new();
     };
     let at = super::selected(model).and_then(|entry| entry.orphan);
@@ -211,7 +212,7 @@ pub(super) fn toggle_orphan(model: &mut Model) -> Vec<Effect> {
         model.refuse("select a lost token first");
         return Vec::new();
     };
-    if let Screen::Review(review) = &mut model.screen {
+    if let Some(review) = model.on_mut::<Review>() {
         end_or_leave(&mut review.intent, Revoked::Session(orphan.session));
     }
     plan_again(model)
@@ -232,7 +233,7 @@ pub(super) fn toggle_image(model: &mut Model) -> Vec<Effect> {
     if !super::in_sight(model) {
         return Vec::new();
     }
-    let Screen::Review(review) = &model.screen else {
+    let Some(review) = model.on::<Review>() else {
         return Vec::new();
     };
     let Some(intent) = review.publish() else {
@@ -265,10 +266,7 @@ pub(super) fn toggle_image(model: &mut Model) -> Vec<Effect> {
         .filter(|item| !taken.contains(&item.charm))
         .map(|item| item.image.clone())
         .collect();
-    let wish = match &mut model.screen {
-        Screen::Review(review) => review.publish_mut(),
-        _ => None,
-    };
+    let wish = model.on_mut::<Review>().and_then(Review::publish_mut);
     let Some(wish) = wish else {
         return Vec::new();
     };
@@ -287,7 +285,7 @@ pub(super) fn ask_image(model: &mut Model) -> Vec<Effect> {
     if !super::in_sight(model) {
         return Vec::new();
     }
-    let Screen::Review(review) = &model.screen else {
+    let Some(review) = model.on::<Review>() else {
         return Vec::new();
     };
     let Some(intent) = review.publish() else {
@@ -328,10 +326,7 @@ pub(super) fn ask_image(model: &mut Model) -> Vec<Effect> {
 
 /// Uses the typed tag or digest for `image`; shows what is wrong with it otherwise.
 pub fn replace_image(model: &mut Model, image: &str, typed: &str) -> Result<Vec<Effect>, String> {
-    let wish = match &mut model.screen {
-        Screen::Review(review) => review.publish_mut(),
-        _ => None,
-    };
+    let wish = model.on_mut::<Review>().and_then(Review::publish_mut);
     let Some(wish) = wish else {
         return Ok(Vec::new());
     };
@@ -363,7 +358,7 @@ fn image_target(image: &str, typed: &str) -> Result<Target, String> {
 
 /// Asks for the confirmation word.
 pub(super) fn ask_word(model: &mut Model) -> Vec<Effect> {
-    let Screen::Review(review) = &model.screen else {
+    let Some(review) = model.on::<Review>() else {
         return Vec::new();
     };
     let Some(plan) = review.plan.clone() else {
@@ -462,7 +457,7 @@ pub fn planned(
     snapshot: Arc<Snapshot>,
     result: Result<Plan, Problem>,
 ) {
-    let Screen::Review(review) = &mut model.screen else {
+    let Some(review) = model.on_mut::<Review>() else {
         return;
     };
     if review.in_flight != Some(id) {
@@ -503,22 +498,23 @@ fn of_the_workspace(model: &Model, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
 
 /// Shows the run that started, or why it did not.
 pub fn started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>) -> Vec<Effect> {
-    let signs_in = match &mut model.screen {
-        Screen::Review(review) if review.starting == Some(id) => {
-            review.starting = None;
-            review.kind() == super::ReviewKind::SignIn
-        }
-        _ => return Vec::new(),
+    let Some(review) = model
+        .on_mut::<Review>()
+        .filter(|review| review.starting == Some(id))
+    else {
+        return Vec::new();
     };
+    review.starting = None;
+    let signs_in = review.kind() == super::ReviewKind::SignIn;
     match result {
         Ok(run) => {
             // Only a login returns to what it interrupted.
             if !signs_in {
                 model.interrupted = None;
             }
-            model.screen = Screen::Run(Running::of(run));
+            model.show(Running::of(run));
             crate::console::panes::rebuild_activity(model);
-            crate::console::update::read_runs(model)
+            crate::console::refresh::read_runs(model)
         }
         Err(problem) => {
             model.open_problem("The run did not start", &problem);

@@ -6,9 +6,9 @@ use crate::console::actions::{
     ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, online, scopes,
 };
 use crate::console::live::State;
-use crate::console::model::Screen;
-use crate::console::update::{go, resume};
-use crate::console::{Model, rollback, running};
+use crate::console::running::Running;
+use crate::console::update::resume;
+use crate::console::{Model, review, rollback, running};
 use crate::plan::Risk;
 
 use Availability::{Disabled, Enabled, Hidden};
@@ -33,13 +33,13 @@ actions! {
         change update::take_out, footer 2, if take_out;
     RUN_RESUME = "run-resume" in Scope::RUN, ["r"], "resume",
         "Check the current state, then finish the run.",
-        change resume::ask, footer 2, if resume_here, risk Irreversible, twin "windlass resume RUN";
+        change resume::ask, footer 2, if resume_here, risk Irreversible, twin "windlass resume RUN", fill fill;
     RUN_ROLL_BACK = "run-roll-back" in Scope::RUN, ["b"], "roll back",
         "Plan to restore every channel that this run changed.",
-        run rollback::open, footer 3, if roll_back_here, twin "windlass plan rollback --run RUN";
+        run rollback::open, footer 3, if roll_back_here, twin "windlass plan rollback --run RUN", fill fill;
     RUN_SIGN_IN = "run-sign-in" in Scope::RUN, ["L"], "sign in",
         "Sign in to Charmhub, then return to this run.",
-        run go::sign_in, footer 3, if run_sign_in, twin "windlass login";
+        run review::sign_in, footer 3, if run_sign_in, twin "windlass login";
     RUN_LOG = "run-log" in Scope::RUN, ["l"], "log",
         "Show or hide the log of the run.",
         change update::toggle_log, footer 4, if run_started;
@@ -58,7 +58,7 @@ actions! {
 }
 
 fn run_sign_in(model: &Model) -> Availability {
-    let Screen::Run(running) = &model.screen else {
+    let Some(running) = model.on::<Running>() else {
         return Hidden;
     };
     let record = model.record(&running.run);
@@ -69,10 +69,8 @@ fn run_sign_in(model: &Model) -> Availability {
 }
 
 fn of_run(model: &Model) -> Option<State> {
-    match &model.screen {
-        Screen::Run(running) => Some(running::state(model, &running.run)),
-        _ => None,
-    }
+    let running = model.on::<Running>()?;
+    Some(running::state(model, &running.run))
 }
 
 /// Available once the run has started.
@@ -98,10 +96,7 @@ fn take_out(model: &Model) -> Availability {
 }
 
 fn resume_here(model: &Model) -> Availability {
-    match &model.screen {
-        Screen::Run(running) => may_resume(model, running::state(model, &running.run)),
-        _ => Hidden,
-    }
+    of_run(model).map_or(Hidden, |state| may_resume(model, state))
 }
 
 /// Returns whether a run in this state can be resumed.
@@ -114,27 +109,42 @@ pub fn may_resume(model: &Model, state: State) -> Availability {
 }
 
 fn cancel(model: &Model) -> Availability {
-    match &model.screen {
-        Screen::Run(running) => match running::state(model, &running.run) {
-            State::Running if model.live.contains_key(&running.run) => Enabled,
-            State::Running => Disabled("another process is applying this run"),
-            State::Stopping => Disabled("the run is being cancelled; the current step finishes first"),
-            State::Queued
-            | State::Asks
-            | State::Ended(_)
-            | State::Open
-            | State::RolledBack
-            | State::GivenUp
-            | State::Replaced(_) => Hidden,
-        },
-        _ => Hidden,
+    let Some(running) = model.on::<Running>() else {
+        return Hidden;
+    };
+    match running::state(model, &running.run) {
+        State::Running if model.live().contains_key(&running.run) => Enabled,
+        State::Running => Disabled("another process is applying this run"),
+        State::Stopping => Disabled("the run is being cancelled; the current step finishes first"),
+        State::Queued
+        | State::Asks
+        | State::Ended(_)
+        | State::Open
+        | State::RolledBack
+        | State::GivenUp
+        | State::Replaced(_) => Hidden,
     }
 }
 
-/// Like [`roll_back_run`], for the run screen: hidden for a run that changed nothing.
+/// Available where the selected step has a page.
+pub fn can_browse(model: &Model) -> Availability {
+    match model.on::<Running>() {
+        Some(running) if running::page(model, running).is_none() => Disabled("this step has no page"),
+        Some(_) => Enabled,
+        None => Hidden,
+    }
+}
+
+fn fill(model: &Model, word: &str) -> Option<String> {
+    let run = (word == "RUN").then(|| running::shown(model))?;
+    Some(run?.0)
+}
+
+/// Hidden for a run that changed nothing.
 fn roll_back_here(model: &Model) -> Availability {
-    match &model.screen {
-        Screen::Run(_) if rollback::no_run(model).is_none() => online(model),
-        _ => Hidden,
+    if rollback::no_run(model).is_none() {
+        online(model)
+    } else {
+        Hidden
     }
 }

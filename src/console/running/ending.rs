@@ -3,7 +3,8 @@
 //!
 //! Lines are cut by the view, to its width.
 
-use super::{Running, known, state};
+use super::state::known;
+use super::{Running, state};
 use crate::console::actions::{ActionId, Keymap};
 use crate::console::live::State;
 use crate::console::view::look::{Glyph, Look, Tone};

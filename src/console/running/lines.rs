@@ -1,7 +1,8 @@
 //! Formats the screen of a run, or of a plan that waits in the queue.
 
+use super::state::{known, leading};
 use super::step::{self, Seen};
-use super::{Running, ending, known, leading, plan, result, state};
+use super::{Running, ending, plan, result, state};
 use crate::console::actions::ActionId;
 use crate::console::components::Line;
 use crate::console::live::{Live, State as RunState};
@@ -35,7 +36,7 @@ const NARROW: usize = 60;
 /// Returns all lines for `width` columns.
 pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<RunLine> {
     let (live, record) = known(model, &running.run);
-    let waiting = model.queue.find(&running.run);
+    let waiting = model.queue().find(&running.run);
     let Some(plan) = plan(model, &running.run) else {
         let text = " journal not read yet";
         return vec![RunLine::text(vec![Piece::new(text, Tone::Dim)])];
@@ -142,7 +143,7 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
         .map_or_else(|| state.word(), |(word, ..)| word.as_str());
     let mut text = format!(" {glyph} {word}");
     if let Some(waiting) = model
-        .queue
+        .queue()
         .find(&running.run)
         .filter(|_| state == RunState::Queued)
     {

@@ -5,8 +5,8 @@
 
 use chrono::{DateTime, Utc};
 
+use super::state::{known, plan};
 use super::step::NOT_BEGUN;
-use super::{known, plan};
 use crate::console::view::look::Tone;
 use crate::console::view::piece::Piece;
 use crate::console::{Model, words};

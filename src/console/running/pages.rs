@@ -1,6 +1,7 @@
 //! Determines the pages to open and the texts to copy from the run screen.
 
-use super::{Running, known, log, selected};
+use super::state::known;
+use super::{Running, log, selected};
 use crate::console::{Model, links};
 use crate::journal::{RunId, StepOutput};
 use crate::plan::{Op, Step};

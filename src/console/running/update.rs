@@ -2,10 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Stop;
+use super::{LogHidden, Running, Stop, shown};
 use crate::console::effect::Effect;
-use crate::console::model::Screen;
-use crate::console::{Model, panes, queue, running, workflows};
+use crate::console::{Model, panes, queue, workflows};
 use crate::domain::Problem;
 use crate::journal::{Outcome, RunId, RunRecord, mark_replaced};
 use crate::plan::Intent;
@@ -25,14 +24,15 @@ pub(super) fn confirm_cancel(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Shows the log, or hides it.
-pub(super) const fn toggle_log(model: &mut Model) {
-    model.log_hidden = !model.log_hidden;
+pub(super) fn toggle_log(model: &mut Model) {
+    let hidden = &mut model.state_mut::<LogHidden>().0;
+    *hidden = !*hidden;
 }
 
 /// Moves the key focus to the log, or back to the steps.
-pub(super) const fn toggle_focus(model: &mut Model) {
-    let hidden = std::mem::replace(&mut model.log_hidden, false);
-    if let Screen::Run(running) = &mut model.screen {
+pub(super) fn toggle_focus(model: &mut Model) {
+    let hidden = std::mem::replace(&mut model.state_mut::<LogHidden>().0, false);
+    if let Some(running) = model.on_mut::<Running>() {
         running.in_log = hidden || !running.in_log;
     }
 }
@@ -61,7 +61,7 @@ pub(super) fn again(model: &mut Model) -> Vec<Effect> {
 /// Samples transfer speeds.
 pub fn tick(model: &mut Model) {
     let now = model.now;
-    for live in model.live.values_mut().filter(|live| !live.ended) {
+    for live in model.live_mut().values_mut().filter(|live| !live.ended) {
         live.measure(now);
     }
 }
@@ -69,7 +69,7 @@ pub fn tick(model: &mut Model) {
 /// Requests that `run` stops, once.
 pub fn cancel(model: &mut Model, run: &RunId) -> Vec<Effect> {
     let Some(live) = model
-        .live
+        .live_mut()
         .get_mut(run)
         .filter(|live| !live.ended && !live.cancel_asked)
     else {
@@ -82,7 +82,8 @@ pub fn cancel(model: &mut Model, run: &RunId) -> Vec<Effect> {
 
 /// Stores the progress of a run.
 pub fn progress(model: &mut Model, progress: RunProgress) {
-    let Some(live) = model.live.get_mut(&progress.run) else {
+    let now = model.now;
+    let Some(live) = model.live_mut().get_mut(&progress.run) else {
         return;
     };
     if live.progress.as_ref() == Some(&progress) {
@@ -90,9 +91,10 @@ pub fn progress(model: &mut Model, progress: RunProgress) {
         return;
     }
     live.cancel_asked |= progress.cancel_requested;
-    model.now = model.now.max(progress.at);
+    let now = now.max(progress.at);
     live.progress = Some(progress);
-    live.measure(model.now);
+    live.measure(now);
+    model.now = now;
     panes::rebuild_activity(model);
 }
 
@@ -104,13 +106,13 @@ pub fn ended(
     result: Result<RunRecord, Problem>,
 ) -> Vec<Effect> {
     model.now = model.now.max(at);
-    if let Some(live) = model.live.get_mut(run) {
+    if let Some(live) = model.live_mut().get_mut(run) {
         live.ended = true;
     }
     let (title, outcome) = if let Ok(record) = &result {
         (record.plan.title.clone(), record.outcome)
     } else {
-        let title = model.live.get(run).map(|live| live.plan.title.clone());
+        let title = model.live().get(run).map(|live| live.plan.title.clone());
         (title.unwrap_or_else(|| run.to_string()), None)
     };
     let mut notified = Vec::new();
@@ -126,7 +128,7 @@ pub fn ended(
             };
             let word = workflows::standing(model, &record).map_or_else(|| word.to_owned(), |(word, ..)| word);
             let told = format!("{word}: {}{rest}", model.short_title(&record.plan.title));
-            notified = crate::console::update::told_elsewhere(model, &record, &told);
+            notified = crate::console::notification::told_elsewhere(model, &record, &told);
             // Its own screen shows all that, with the keys in the last line.
             if shown(model).as_ref() != Some(run) {
                 model.say(told);
@@ -143,18 +145,18 @@ pub fn ended(
     }
     panes::rebuild_activity(model);
     let mut effects = if model.interrupted.is_some() && signed_in(model, run) {
-        crate::console::update::come_back(model)
+        crate::console::review::come_back(model)
     } else {
         Vec::new()
     };
     effects.extend(notified);
-    if model.leaving && !model.busy() {
+    if model.leaving && !queue::busy(model) {
         return vec![Effect::Quit];
     }
     effects.extend(workflows::follow(model, run));
     effects.extend(queue::advance(model, &title, outcome));
-    effects.extend(crate::console::update::read_runs(model));
-    effects.extend(crate::console::update::refresh_after_change(model));
+    effects.extend(crate::console::refresh::read_runs(model));
+    effects.extend(crate::console::refresh::refresh_after_change(model));
     effects
 }
 
@@ -164,12 +166,4 @@ fn signed_in(model: &Model, run: &RunId) -> bool {
         && model.record(run).is_some_and(|record| {
             record.outcome == Some(Outcome::Done) && matches!(record.plan.intent, Intent::SignIn(_))
         })
-}
-
-/// Returns the run on screen, if there is one.
-pub fn shown(model: &Model) -> Option<RunId> {
-    match &model.screen {
-        Screen::Run(running::Running { run, .. }) => Some(run.clone()),
-        _ => None,
-    }
 }

@@ -3,7 +3,8 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::{Running, heights, lines, log, log_lines, plan};
+use super::screen::heights;
+use super::{Running, lines, log, log_lines, plan};
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};

@@ -186,7 +186,7 @@ mod tests {
         for (msg, wanted) in [
             (Msg::Key(Key::Char('x')), "Key Char"),
             (Msg::Key(Key::F(5)), "Key F"),
-            (Msg::Pane(PaneId::Charms), "Pane Charms"),
+            (Msg::Pane(PaneId::CHARMS), "Pane Charms"),
             (Msg::Act(ActionId::PUBLISH), "Act publish"),
             (Msg::Paste("sesame".into()), "Paste Hidden"),
             (Msg::Said("sesame".to_owned()), "Said"),

@@ -19,7 +19,8 @@ use crate::console::effect::{Effect, RequestId};
 use crate::console::given::{Discharge, Entered, Given, Proof};
 use crate::console::hidden::Hidden;
 use crate::console::image::{Seen, There, Wanted};
-use crate::console::paths::{self, Folder};
+use crate::console::msg::Folder;
+use crate::console::paths;
 use crate::domain::workflow::WorkflowRun;
 use crate::domain::{
     CharmName, LocalSource, Problem, ProblemKind, ResourceName, SanitizedText, Snapshot, SourceUpdate,

@@ -114,7 +114,7 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
     let now = Utc::now();
     let mut model = Model::new(setting, cached, now, size);
     if tour::offered(&model) && !marker::is_set(&folder) {
-        model.tour = Some(tour::Step::FIRST);
+        model.set_tour(Some(tour::Step::FIRST));
     }
     let keyboard = Keyboard::take().map_err(|error| terminal_problem(&error))?;
     let mut screen = Screen::enter(title, model.mouse).map_err(|error| terminal_problem(&error))?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::console::Msg;
-use crate::console::split::Grip;
+use crate::console::msg::Grip;
 use crate::console::view::Drawn;
 
 /// Two clicks within this time are a double click.
@@ -54,13 +54,13 @@ mod tests {
     use ratatui::layout::Rect;
 
     use super::*;
+    use crate::console::msg::Border;
     use crate::console::panes::PaneId;
-    use crate::console::split::Border;
 
     fn drawn() -> Drawn {
         let mut drawn = Drawn::default();
         for y in 0..2 {
-            let msg = Msg::Select(PaneId::Releases, usize::from(y));
+            let msg = Msg::Select(PaneId::RELEASES, usize::from(y));
             drawn.hit(Rect::new(0, y, 10, 1), msg);
         }
         let grip = Grip {
@@ -74,13 +74,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn two_clicks_on_one_row_open_it_and_a_third_is_a_first() {
         let (drawn, mut pointer) = (drawn(), Pointer::default());
-        let first = || Msg::Select(PaneId::Releases, 0);
+        let first = || Msg::Select(PaneId::RELEASES, 0);
         let mut press = |y| pointer.press(&drawn, 3, y, Instant::now());
         assert_eq!(press(0), [first()]);
         assert_eq!(press(0), [first(), Msg::Twice]);
         assert_eq!(press(0), [first()]);
         // Another row, or too late: separate clicks.
-        assert_eq!(press(1), [Msg::Select(PaneId::Releases, 1)]);
+        assert_eq!(press(1), [Msg::Select(PaneId::RELEASES, 1)]);
         assert_eq!(press(0), [first()]);
         tokio::time::advance(TWICE * 2).await;
         assert_eq!(press(0), [first()]);

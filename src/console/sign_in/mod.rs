@@ -7,24 +7,15 @@ pub mod actions;
 mod update;
 pub mod view;
 
+pub use super::pending::PendingAction;
 pub use update::{discharged, open};
 
-use super::confirm::Confirmed;
-use super::effect::RequestId;
+use super::Model;
+use super::effect::{Effect, RequestId};
+use super::given::Given;
 use super::hidden::Hidden;
 use crate::domain::Problem;
 use crate::domain::credential::TokenScope;
-use crate::journal::RunId;
-use crate::plan::Plan;
-
-/// What the sign-in is for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PendingAction {
-    /// Running this plan.
-    Start(Box<Confirmed<Plan>>),
-    /// Resuming a run.
-    Resume(Confirmed<RunId>),
-}
 
 /// What a field is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,11 +69,16 @@ impl Field {
     }
 }
 
+/// Continues with what a sign-in was for.
+pub type Continue = fn(&mut Model, PendingAction, Given) -> Vec<Effect>;
+
 /// The state of the sign-in dialog.
 #[derive(Clone, Debug)]
 pub struct SignIn {
     /// What it is for.
     pub deed: PendingAction,
+    /// Continues with it once signed in.
+    pub then: Continue,
     /// The scope of the token.
     pub scope: TokenScope,
     /// The fields.

@@ -2,7 +2,7 @@
 
 use ratatui::Frame;
 
-use super::{Ask, Field, PendingAction, SignIn};
+use super::{Ask, Continue, Field, PendingAction, SignIn};
 use crate::console::Model;
 use crate::console::actions::{Key, Scope};
 use crate::console::components::{Dialog, form};
@@ -17,14 +17,15 @@ use crate::plan::{Intent, Plan, TokenStorage};
 /// Longest input, in characters; longer than any password that Ubuntu One accepts.
 const LONGEST: usize = 512;
 
-/// Opens the dialog for `deed`, whose `plan` needs a token with `scope`.
-pub fn open(model: &mut Model, deed: PendingAction, plan: &Plan, scope: TokenScope) {
+/// Opens the dialog for `deed`, which `then` continues, and whose `plan` needs a token with `scope`.
+pub fn open(model: &mut Model, (deed, then): (PendingAction, Continue), plan: &Plan, scope: TokenScope) {
     let mut fields = vec![Field::of(Ask::Email), Field::of(Ask::Password)];
     if matches!(&plan.intent, Intent::SignIn(intent) if intent.keep == TokenStorage::EncryptedFile) {
         fields.extend([Field::of(Ask::Passphrase), Field::of(Ask::PassphraseAgain)]);
     }
     model.open(SignIn {
         deed,
+        then,
         scope,
         fields,
         at: 0,
@@ -166,9 +167,9 @@ pub fn discharged(model: &mut Model, id: RequestId, result: Result<Discharge, Pr
                 proof: Some(proof),
                 passphrase: dialog.entry(Ask::Passphrase).cloned(),
             };
-            let deed = dialog.deed.clone();
+            let (deed, then) = (dialog.deed.clone(), dialog.then);
             model.modal = None;
-            crate::console::update::begin(model, deed, given)
+            then(model, deed, given)
         }
         Ok(Discharge::OtpWanted) => {
             if dialog.entry(Ask::Otp).is_none() {

@@ -8,12 +8,16 @@ pub mod view;
 
 pub use update::{listed, open};
 
+use std::collections::BTreeMap;
+
 use tui_input::Input;
 
 use super::Model;
 use super::components::{Dialog, List};
 use super::effect::RequestId;
-use crate::domain::Repository;
+use super::state::state;
+use crate::domain::tags::TagList;
+use crate::domain::{Observed, Repository};
 
 /// The state of the list of tags.
 #[derive(Clone, Debug)]
@@ -30,10 +34,17 @@ pub struct Tags {
     pub under: Box<dyn Dialog>,
 }
 
+/// The tags of repositories, as their registries listed them.
+#[derive(Clone, Debug, Default)]
+pub struct TagLists(pub BTreeMap<Repository, Observed<TagList>>);
+
+state!(TagLists);
+
 /// Returns the tags that match the filter, in order.
 pub fn rows<'m>(model: &'m Model, dialog: &Tags) -> Vec<&'m str> {
     let listed = model
-        .tags
+        .state::<TagLists>()
+        .0
         .get(&dialog.repository)
         .and_then(|seen| seen.value.as_ref());
     let words: Vec<String> = dialog

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use ratatui::Frame;
 use tui_input::Input;
 
-use super::{Tags, rows};
+use super::{TagLists, Tags, rows};
 use crate::console::Model;
 use crate::console::actions::{ActionId, Key, Scope};
 use crate::console::components::{Dialog, List, form};
@@ -22,7 +22,8 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let known = model
-        .tags
+        .state::<TagLists>()
+        .0
         .get(&repository)
         .is_some_and(|seen| seen.value.is_some());
     model.open(Tags {
@@ -62,7 +63,7 @@ pub fn listed(model: &mut Model, id: RequestId, at: DateTime<Utc>, answer: Resul
     dialog.in_flight = None;
     let repository = dialog.repository.clone();
     model.now = model.now.max(at);
-    let seen = model.tags.entry(repository).or_default();
+    let seen = model.state_mut::<TagLists>().0.entry(repository).or_default();
     seen.refresh(Observed::from_result(answer, at));
 }
 

@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::{Tags, rows};
+use super::{TagLists, Tags, rows};
 use crate::console::components::Line;
 use crate::console::dialogs::search_view;
 use crate::console::view::look::Tone;
@@ -68,7 +68,7 @@ fn releases(model: &Model, dialog: &Tags, tag: &str) -> String {
 
 /// Returns the number of tags, the age of the list, and the problem.
 fn state(model: &Model, dialog: &Tags, shown: usize) -> Vec<Line> {
-    let seen = model.tags.get(&dialog.repository);
+    let seen = model.state::<TagLists>().0.get(&dialog.repository);
     let list = seen.and_then(|seen| seen.value.as_ref());
     let mut lines = Vec::new();
     match (list, dialog.in_flight) {

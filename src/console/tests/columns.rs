@@ -8,14 +8,14 @@ use crate::console::listing::Keyed as _;
 use crate::console::panes::channels::Cell;
 use crate::console::panes::releases::{Label, Row};
 use crate::console::view::look::Look;
-use crate::console::{Model, layout, panes};
+use crate::console::{Model, panes};
 
 const TAGS: [&str; 3] = ["4.67.12", "0.179.0", "13.4.0"];
 
 /// Releases of three charms, in every state and with every sign.
 fn releases(size: (u16, u16)) -> Model {
     let mut model = console(size, false);
-    let first = model.panes.releases.rows()[0].clone();
+    let first = model.release_rows().rows()[0].clone();
     let other = || "2023-11-08".parse().unwrap();
     let labels = [
         Label::New,
@@ -47,9 +47,9 @@ fn releases(size: (u16, u16)) -> Model {
             ..row
         })
         .collect();
-    model.panes.releases.replace(rows, None);
+    model.release_rows_mut().replace(rows, None);
     panes::measure(&mut model);
-    layout::settle(&mut model);
+    crate::console::update::fit(&mut model);
     model
 }
 
@@ -63,11 +63,11 @@ fn line_of(model: &Model, name: &str) -> Option<String> {
 
 /// Returns the row of every release, scrolled into view.
 fn lines_of_releases(model: &mut Model) -> Vec<(Row, String)> {
-    let rows = model.panes.releases.rows().to_vec();
+    let rows = model.release_rows().rows().to_vec();
     rows.into_iter()
         .map(|row| {
-            model.panes.releases.select_key(row.key());
-            layout::settle(model);
+            model.release_rows_mut().select_key(row.key());
+            crate::console::update::fit(model);
             let line = line_of(model, row.name.as_str()).unwrap();
             (row, line)
         })
@@ -115,12 +115,12 @@ fn a_sign_stands_beside_the_standing_and_hides_no_version() {
 #[test]
 fn signs_without_room_for_their_words_stay() {
     let mut model = releases((40, 10));
-    for row in model.panes.releases.rows().to_vec() {
+    for row in model.release_rows().rows().to_vec() {
         if row.oddity.is_none() {
             continue;
         }
-        model.panes.releases.select_key(row.key());
-        layout::settle(&mut model);
+        model.release_rows_mut().select_key(row.key());
+        crate::console::update::fit(&mut model);
         let line = line_of(&model, row.name.as_str()).unwrap();
         assert!(line.contains(&format!("{} ▲", row.label.words())), "{line}");
     }
@@ -129,11 +129,11 @@ fn signs_without_room_for_their_words_stay() {
 #[test]
 fn where_not_all_versions_fit_none_is_cut_to_another() {
     let mut model = releases((80, 24));
-    let mut rows = model.panes.releases.rows().to_vec();
+    let mut rows = model.release_rows().rows().to_vec();
     for row in &mut rows {
         row.tags = (0..8).map(|at| format!("4.67.{at}21")).collect();
     }
-    model.panes.releases.replace(rows, None);
+    model.release_rows_mut().replace(rows, None);
     panes::measure(&mut model);
     for (_, line) in lines_of_releases(&mut model) {
         let told = line.split("4.67.").skip(1);
@@ -158,7 +158,7 @@ fn channels(size: (u16, u16)) -> Model {
         more,
         mixed: false,
     };
-    let mut rows = model.panes.channels.rows().to_vec();
+    let mut rows = model.channel_rows().rows().to_vec();
     let mut long = model.setting.workspace.charms[0].clone();
     long.name = "finos-legend-gitlab-integrator-k8s".parse().unwrap();
     model.setting.workspace.charms.push(long);
@@ -166,7 +166,7 @@ fn channels(size: (u16, u16)) -> Model {
         let edge = open("r50", "4.67.12", 1);
         row.cells = [edge, Cell::Closed, Cell::Closed, open("r44", "3.1.0", 0)];
     }
-    model.panes.channels.replace(rows, None);
+    model.channel_rows_mut().replace(rows, None);
     panes::measure(&mut model);
     press(&mut model, Key::Char('2'));
     model
@@ -195,13 +195,13 @@ fn a_version_is_whole_where_the_row_has_room_for_it() {
 #[test]
 fn what_is_behind_says_so_in_the_narrowest_cell() {
     let mut model = channels((40, 10));
-    let mut rows = model.panes.channels.rows().to_vec();
+    let mut rows = model.channel_rows().rows().to_vec();
     for row in &mut rows {
         if let Cell::Open { behind, .. } = &mut row.cells[0] {
             *behind = true;
         }
     }
-    model.panes.channels.replace(rows, None);
+    model.channel_rows_mut().replace(rows, None);
     panes::measure(&mut model);
     let line = line_of(&model, " latest ").unwrap();
     assert!(line.contains("4.67.12 ▲ "), "{line}");
@@ -216,14 +216,14 @@ fn a_cell_of_bases_with_different_images_is_marked_at_every_width() {
         ((40, 10), "▲"),
     ] {
         let mut model = channels(size);
-        let mut rows = model.panes.channels.rows().to_vec();
+        let mut rows = model.channel_rows().rows().to_vec();
         for row in &mut rows {
             if let Cell::Open { mixed, image, .. } = &mut row.cells[0] {
                 *mixed = true;
                 *image = Some("4.67.12 | 4.35.0".to_owned());
             }
         }
-        model.panes.channels.replace(rows, None);
+        model.channel_rows_mut().replace(rows, None);
         panes::measure(&mut model);
         let line = line_of(&model, " latest ").unwrap();
         assert!(line.contains(wanted), "{size:?} {line}");

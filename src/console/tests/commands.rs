@@ -2,13 +2,15 @@
 //! Tab.
 
 use super::world::{console, press, record, screen, type_in};
-use crate::console::actions::{ActionId, Key};
+use crate::console::actions::{ActionId, Key, Keymap};
 use crate::console::command;
 use crate::console::dialogs::Palette;
 use crate::console::dialogs::Prompt;
 use crate::console::effect::Effect;
-use crate::console::model::Screen;
+use crate::console::panes::screen::PanesScreen;
+use crate::console::paths;
 use crate::console::release::Release;
+use crate::console::review::Review;
 use crate::console::upload::Upload;
 use crate::console::{Model, panes, registry};
 use crate::plan::{Content, Intent, RolledBack};
@@ -29,10 +31,7 @@ fn field(model: &Model) -> &str {
 }
 
 fn intent(model: &Model) -> &Intent {
-    match &model.screen {
-        Screen::Review(review) => &review.intent,
-        _ => panic!("no review: {}", screen(model).0),
-    }
+    model.on::<Review>().map(|review| &review.intent).unwrap()
 }
 
 /// Returns the intent that `line` plans.
@@ -122,7 +121,7 @@ fn words_are_offered_completed_and_asked_for_one_by_one() {
 fn a_word_that_is_wrong_is_said_to_be_wrong() {
     let mut model = typed("promote 2023-12-05 nowhere");
     press(&mut model, Key::Enter);
-    assert!(matches!(model.screen, Screen::Panes));
+    assert!(model.on::<PanesScreen>().is_some());
     assert!(screen(&model).0.contains("'nowhere' is not a risk"));
     let mut model = typed("resume 20200101T000000Z-0000");
     press(&mut model, Key::Enter);
@@ -131,14 +130,14 @@ fn a_word_that_is_wrong_is_said_to_be_wrong() {
     press(&mut model, Key::Enter);
     assert!(model.dialog::<Prompt>().is_some());
     // Without a space the name is searched as usual.
-    assert!(command::typed("publish").is_empty());
-    assert!(command::typed("publisher 2023").is_empty());
+    assert!(command::typed(&Keymap::default(), "publish").is_empty());
+    assert!(command::typed(&Keymap::default(), "publisher 2023").is_empty());
 }
 
 #[test]
 fn what_takes_words_is_told_apart_by_name() {
     for spec in registry::all().filter(|spec| !spec.takes.is_empty()) {
-        let found = command::typed(&format!("{} x", spec.title));
+        let found = command::typed(&Keymap::default(), &format!("{} x", spec.title));
         assert!(
             found.iter().any(|typed| typed.spec.id == spec.id),
             "{:?}",
@@ -146,7 +145,7 @@ fn what_takes_words_is_told_apart_by_name() {
         );
         assert!(spec.twin.is_some(), "{:?}", spec.id);
     }
-    let roll_back: Vec<ActionId> = command::typed("roll back x")
+    let roll_back: Vec<ActionId> = command::typed(&Keymap::default(), "roll back x")
         .iter()
         .map(|typed| typed.spec.id)
         .collect();
@@ -177,7 +176,7 @@ fn paths_are_completed_in_the_upload_dialog() {
         "known already"
     );
     assert_eq!(
-        model.folder.as_ref().map(|folder| folder.path.as_str()),
+        paths::folder(&model).map(|folder| folder.path.as_str()),
         Some("/home/me/images/images")
     );
 }
@@ -186,7 +185,7 @@ fn paths_are_completed_in_the_upload_dialog() {
 fn paths_are_completed_in_the_palette() {
     let mut model = typed("upload finos-legend-engine-k8s engine-image oci-archive:~/bu");
     assert_eq!(
-        model.folder.as_ref().map(|folder| folder.path.as_str()),
+        paths::folder(&model).map(|folder| folder.path.as_str()),
         Some("/home/me")
     );
     press(&mut model, Key::Tab);
@@ -216,7 +215,7 @@ fn leaving_a_review_leads_back_to_where_it_was_opened() {
     press(&mut model, Key::Esc);
     assert_eq!(field(&model), "finos/legend-engine-server:4.68.0");
     press(&mut model, Key::Esc);
-    assert!(model.modal.is_none() && matches!(model.screen, Screen::Panes));
+    assert!(model.modal.is_none() && model.on::<PanesScreen>().is_some());
     press(&mut model, Key::Char('e'));
     press(&mut model, Key::Char(' '));
     press(&mut model, Key::Enter);

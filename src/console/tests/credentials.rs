@@ -9,7 +9,9 @@ use crate::console::components::Text;
 use crate::console::dialogs::Prompt;
 use crate::console::effect::Effect;
 use crate::console::given::{Discharge, Proof};
-use crate::console::model::Screen;
+use crate::console::panes::screen::PanesScreen;
+use crate::console::review::Review;
+use crate::console::running::Running;
 use crate::console::sign_in::SignIn;
 use crate::console::sign_in::{Ask, view::DEMO_HINT};
 use crate::console::update::update;
@@ -26,10 +28,7 @@ pub(super) fn proof() -> Proof {
 }
 
 fn reviewed(model: &Model) -> Option<Plan> {
-    match &model.screen {
-        Screen::Review(review) => review.plan.clone(),
-        _ => None,
-    }
+    model.on::<Review>().and_then(|review| review.plan.clone())
 }
 
 fn see(model: &Model, text: &str) {
@@ -200,7 +199,7 @@ fn leaving_the_dialog_starts_nothing_even_if_the_answer_comes_late() {
     assert!(press(&mut model, Key::Esc).is_empty());
     assert!(model.modal.is_none());
     assert!(say(&mut model, id, Ok(Discharge::Signed(proof()))).is_empty());
-    assert!(matches!(model.screen, Screen::Review(_)));
+    assert!(model.on::<Review>().is_some());
 }
 
 #[test]
@@ -332,7 +331,7 @@ fn an_expired_credential_leads_to_sign_in_and_back_into_the_plan() {
     let run = RunId("sign-in-run".into());
     let effects = update(&mut model, Msg::Started(*id, Ok(run.clone())));
     answer(&mut model, effects);
-    assert!(matches!(model.screen, Screen::Run(_)));
+    assert!(model.on::<Running>().is_some());
     let ended = Msg::Ended(run, now(), Box::new(Ok(signed_in("sign-in-run"))));
     let effects = update(&mut model, ended);
     answer(&mut model, effects);
@@ -399,7 +398,7 @@ fn leaving_the_sign_in_comes_back_too() {
     press(&mut model, Key::Esc);
     assert_eq!(reviewed(&model).unwrap(), before);
     press(&mut model, Key::Esc);
-    assert!(matches!(model.screen, Screen::Panes));
+    assert!(model.on::<PanesScreen>().is_some());
 }
 
 #[test]
@@ -489,7 +488,7 @@ fn a_failed_rotation_is_taken_up_without_a_sign_in_once_it_is_sealed() {
         failed.steps = failed.plan.steps.iter().map(step(outcome)).collect();
         model.runs = vec![failed.clone()];
         crate::console::panes::rebuild_activity(&mut model);
-        model.screen = Screen::Run(crate::console::running::Running::of(failed.id.clone()));
+        model.show(Running::of(failed.id.clone()));
         press(&mut model, Key::Char('r'));
         type_in(&mut model, "CHARMHUB_TOKEN");
         let effects = press(&mut model, Key::Enter);
@@ -525,7 +524,7 @@ fn one_secret_of_the_organisation_is_shown_with_the_copies_that_go() {
         run.plan = plan.clone();
         run.steps.clear();
         model.runs = vec![run.clone()];
-        model.screen = Screen::Run(crate::console::running::Running::of(run.id));
+        model.show(Running::of(run.id));
         see(
             &model,
             "set-organisation-secret organisation finos:CHARMHUB_TOKEN",

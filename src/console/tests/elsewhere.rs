@@ -74,7 +74,9 @@ fn the_runs_that_are_known_at_the_start_and_those_of_this_console_change_nothing
     assert_eq!(journal(&mut model, std::slice::from_ref(&ended)), []);
     let mut own = half_released();
     own.id = crate::journal::RunId("20250201T120000Z-cd34".into());
-    model.live.insert(own.id.clone(), Live::new(own.plan.clone()));
+    model
+        .live_mut()
+        .insert(own.id.clone(), Live::new(own.plan.clone()));
     // The journal shows its end before the run itself has reported it.
     assert_eq!(journal(&mut model, &[own.clone(), ended.clone()]), []);
     let reported = Msg::Ended(own.id.clone(), now(), Box::new(Ok(own.clone())));
@@ -119,7 +121,7 @@ fn a_hold_reads_the_holds_only_and_no_other_pane_loads() {
 #[test]
 fn a_refresh_under_way_is_waited_for_and_a_whole_one_follows_a_part() {
     let mut model = console((120, 40), false);
-    let effects = crate::console::update::refresh(&mut model);
+    let effects = crate::console::refresh::refresh(&mut model);
     let [Effect::Refresh { id, .. }] = effects[..] else {
         panic!("{effects:?}")
     };
@@ -134,7 +136,7 @@ fn a_refresh_under_way_is_waited_for_and_a_whole_one_follows_a_part() {
     else {
         panic!("{effects:?}")
     };
-    assert_eq!(crate::console::update::refresh(&mut model), []);
+    assert_eq!(crate::console::refresh::refresh(&mut model), []);
     let snapshot = model.snapshot.clone();
     let effects = update(&mut model, Msg::Observed(id, now(), snapshot));
     assert!(

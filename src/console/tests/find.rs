@@ -3,7 +3,8 @@
 use super::world::{console, press, record, screen, type_in};
 use crate::console::actions::Key;
 use crate::console::components::Text;
-use crate::console::model::Screen;
+use crate::console::panes::screen::PanesScreen;
+use crate::console::running::Running;
 use crate::console::{Model, panes};
 use crate::journal::Outcome;
 
@@ -50,7 +51,7 @@ fn the_log_of_a_run_is_searched_and_moved_to_the_match() {
     panes::rebuild_activity(&mut model);
     press(&mut model, Key::Char('5'));
     press(&mut model, Key::Enter);
-    assert!(matches!(model.screen, Screen::Run(_)));
+    assert!(model.on::<Running>().is_some());
     press(&mut model, Key::Char('/'));
     type_in(&mut model, "started by someone");
     let shown = screen(&model).0;
@@ -63,5 +64,5 @@ fn the_log_of_a_run_is_searched_and_moved_to_the_match() {
     press(&mut model, Key::Esc);
     assert!(!screen(&model).0.contains("(1 of 1)"));
     press(&mut model, Key::Esc);
-    assert!(matches!(model.screen, Screen::Panes));
+    assert!(model.on::<PanesScreen>().is_some());
 }

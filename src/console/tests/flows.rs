@@ -8,7 +8,8 @@ use super::world::{answer, console, now, press, record, screen, snapshot, type_i
 use crate::console::actions::{self, ActionId, Key};
 use crate::console::dialogs::Prompt;
 use crate::console::effect::Effect;
-use crate::console::model::Screen;
+use crate::console::review::Review;
+use crate::console::running::Running;
 use crate::console::update::update;
 use crate::console::{Msg, wake};
 use crate::domain::{Problem, ProblemKind, Snapshot};
@@ -16,17 +17,14 @@ use crate::journal::{Outcome, RunId};
 use crate::plan::Plan;
 
 fn reviewed(model: &crate::console::Model) -> Option<Plan> {
-    match &model.screen {
-        Screen::Review(review) => review.plan.clone(),
-        _ => None,
-    }
+    model.on::<Review>().and_then(|review| review.plan.clone())
 }
 
 #[test]
 fn a_publish_takes_three_keys_and_the_name() {
     let mut model = console((120, 40), false);
     assert_eq!(
-        model.panes.releases.selected().unwrap().name.as_str(),
+        model.release_rows().selected().unwrap().name.as_str(),
         "2025-01-27"
     );
     assert!(press(&mut model, Key::Char('p')).is_empty());
@@ -41,8 +39,8 @@ fn a_publish_takes_three_keys_and_the_name() {
     let run = RunId("run-1".into());
     let effects = update(&mut model, Msg::Started(*id, Ok(run.clone())));
     answer(&mut model, effects);
-    assert!(matches!(&model.screen, Screen::Run(running) if running.run == run));
-    assert!(model.busy());
+    assert!(model.on::<Running>().is_some_and(|running| running.run == run));
+    assert!(crate::console::queue::busy(&model));
 }
 
 #[test]
@@ -55,7 +53,7 @@ fn a_wrong_word_or_a_paste_starts_nothing() {
     assert!(update(&mut model, Msg::Paste("2025-01-27".into())).is_empty());
     assert!(press(&mut model, Key::Enter).is_empty());
     assert!(screen(&model).0.contains("that is not 2025-01-27"));
-    assert!(matches!(model.screen, Screen::Review(_)));
+    assert!(model.on::<Review>().is_some());
 }
 
 #[test]

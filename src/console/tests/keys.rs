@@ -12,8 +12,9 @@ use crate::console::components::Text;
 use crate::console::dialogs::Leave;
 use crate::console::jumps;
 use crate::console::live::Live;
-use crate::console::model::Screen;
+use crate::console::panes::screen::PanesScreen;
 use crate::console::panes::{self, PaneId};
+use crate::console::review::Review;
 use crate::console::running::Stop;
 use crate::console::tour::{self, Step};
 use crate::console::update::update;
@@ -127,7 +128,7 @@ fn states() -> Vec<Model> {
     // A review and a run that need a sign-in.
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('p'));
-    if let Screen::Review(review) = &mut model.screen {
+    if let Some(review) = model.on_mut::<Review>() {
         review.problem = Some(problem.clone());
     }
     all.push(model);
@@ -139,7 +140,9 @@ fn states() -> Vec<Model> {
     press(&mut model, Key::Enter);
     all.push(model.clone());
     // A run in progress.
-    model.live.insert(open.id.clone(), Live::new(open.plan.clone()));
+    model
+        .live_mut()
+        .insert(open.id.clone(), Live::new(open.plan.clone()));
     all.push(model);
     // A run whose channels can be rolled back, and its rollback, over later changes too.
     let mut model = stands((120, 40));
@@ -148,7 +151,7 @@ fn states() -> Vec<Model> {
     press(&mut model, Key::Enter);
     all.push(model.clone());
     press(&mut model, Key::Char('b'));
-    if let Screen::Review(review) = &mut model.screen
+    if let Some(review) = model.on_mut::<Review>()
         && let Intent::Rollback(wish) = &mut review.intent
     {
         wish.later = LaterChanges::Overwrite;
@@ -257,7 +260,7 @@ fn g_waits_for_a_second_key_and_shows_what_can_follow() {
         let text = screen(&model).0;
         insta::assert_snapshot!(format!("which_key_{}", size.0), text);
         press(&mut model, Key::Char('h'));
-        assert_eq!((model.pane, model.pending), (PaneId::Charms, None));
+        assert_eq!((model.pane, model.pending), (PaneId::CHARMS, None));
     }
     let mut model = console((120, 40), false);
     model.setting.offline = true;
@@ -275,7 +278,7 @@ fn g_waits_for_a_second_key_and_shows_what_can_follow() {
         Some(Msg::Act(ActionId::FIRST_ROW))
     );
     update(&mut model, Msg::Act(ActionId::ACTIVITY));
-    assert_eq!((model.pane, model.pending), (PaneId::Activity, None));
+    assert_eq!((model.pane, model.pending), (PaneId::ACTIVITY, None));
 }
 
 #[test]
@@ -284,11 +287,11 @@ fn a_prefix_is_dropped_by_escape_or_by_what_means_nothing_after_it() {
     press(&mut model, Key::Char('2'));
     press(&mut model, Key::Char('g'));
     press(&mut model, Key::Esc);
-    assert_eq!((model.pane, model.pending), (PaneId::Channels, None));
+    assert_eq!((model.pane, model.pending), (PaneId::CHANNELS, None));
     assert!(model.notice.is_none());
     press(&mut model, Key::Char('g'));
     assert!(press(&mut model, Key::Char('p')).is_empty());
-    assert!(matches!(model.screen, Screen::Panes) && model.pending.is_none());
+    assert!(model.on::<PanesScreen>().is_some() && model.pending.is_none());
     assert!(screen(&model).0.contains("g p is not a key here"));
     press(&mut model, Key::Char('g'));
     let effects = press(&mut model, Key::Ctrl('c'));
@@ -300,7 +303,7 @@ fn fields_take_g_as_a_letter() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('/'));
     type_in(&mut model, "gg");
-    assert_eq!(panes::filter(&model.panes, model.pane), "gg");
+    assert_eq!(panes::filter(&model, model.pane), "gg");
     press(&mut model, Key::Esc);
     for open in ['?', ':'] {
         press(&mut model, Key::Char(open));
@@ -328,11 +331,11 @@ fn a_wish_replaces_the_usual_keys_everywhere() {
     press(&mut model, Key::Char(';'));
     assert_eq!(model.pending, Some(Key::Char(';')));
     press(&mut model, Key::Char('p'));
-    assert!(matches!(model.screen, Screen::Review(_)));
+    assert!(model.on::<Review>().is_some());
     assert!(screen(&model).0.contains("press K to publish only to the track"));
     press(&mut model, Key::Esc);
     press(&mut model, Key::Ctrl('y'));
-    assert!(matches!(model.screen, Screen::Review(_)));
+    assert!(model.on::<Review>().is_some());
 }
 
 #[test]
@@ -340,18 +343,18 @@ fn texts_outside_the_footer_name_the_users_own_key() {
     let own = "publish = \"F\"\nsign-in = \"ctrl-y\"\nrefresh = \"f8\"\nunfilter = \"f9\"\nhelp = []\n";
     let own = Arc::new(keymap(&format!("[keys]\n{own}")).unwrap());
     let empty = |model: &Model, pane: PaneId| -> String {
-        let lines = panes::standing::empty(model, pane);
+        let lines = panes::standing::empty(model, model.pane_spec(pane).unwrap());
         lines.into_iter().map(|(text, _)| text).collect()
     };
     let mut model = console((120, 40), false);
     model.setting.keymap = Arc::clone(&own);
     with_runs(&mut model, Vec::new());
     assert_eq!(
-        empty(&model, PaneId::Activity),
+        empty(&model, PaneId::ACTIVITY),
         "no runs yet; press F to publish the selected release"
     );
     assert_eq!(
-        empty(&model, PaneId::Credentials),
+        empty(&model, PaneId::CREDENTIALS),
         "no credentials found; press ctrl-y to sign in to Charmhub"
     );
     press(&mut model, Key::Char('/'));
@@ -361,12 +364,12 @@ fn texts_outside_the_footer_name_the_users_own_key() {
     model.snapshot = Arc::default();
     model.refresh = crate::console::model::Asked::default();
     panes::rebuild(&mut model);
-    assert_eq!(empty(&model, PaneId::Channels), "not loaded; press f8 to refresh");
+    assert_eq!(empty(&model, PaneId::CHANNELS), "not loaded; press f8 to refresh");
 
-    model.tour = Some(Step::FIRST);
+    model.set_tour(Some(Step::FIRST));
     let hint = |model: &Model| tour::hint(model).unwrap().1;
     assert!(hint(&model).starts_with("press F to plan"), "{}", hint(&model));
-    model.tour = Some(Step::Help);
+    model.set_tour(Some(Step::Help));
     assert_eq!(hint(&model), "use 'help' to find every other action");
 }
 
@@ -472,34 +475,34 @@ fn keys_can_be_exchanged() {
 fn the_way_back_leads_to_pane_and_row() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Down);
-    let row = panes::selected_key(&model.panes, PaneId::Releases);
+    let row = panes::selected_key(&model, PaneId::RELEASES);
     press(&mut model, Key::Char('3'));
     press(&mut model, Key::Char('3'));
-    assert_eq!(model.jumps.len(), 1, "to where one is is no jump");
+    assert_eq!(model.jumps().len(), 1, "to where one is is no jump");
     press(&mut model, Key::Char('g'));
     press(&mut model, Key::Char('a'));
     press(&mut model, Key::Char('1'));
     press(&mut model, Key::Up);
     press(&mut model, Key::Esc);
-    assert_eq!(model.pane, PaneId::Activity);
+    assert_eq!(model.pane, PaneId::ACTIVITY);
     press(&mut model, Key::Ctrl('o'));
-    assert_eq!(model.pane, PaneId::Charms);
+    assert_eq!(model.pane, PaneId::CHARMS);
     press(&mut model, Key::Char('/'));
     type_in(&mut model, "studio");
     press(&mut model, Key::Enter);
     press(&mut model, Key::Esc);
-    assert_eq!(model.pane, PaneId::Charms, "the filter goes first");
-    assert!(panes::filter(&model.panes, PaneId::Charms).is_empty());
+    assert_eq!(model.pane, PaneId::CHARMS, "the filter goes first");
+    assert!(panes::filter(&model, PaneId::CHARMS).is_empty());
     press(&mut model, Key::Esc);
-    assert_eq!(model.pane, PaneId::Releases);
-    assert_eq!(panes::selected_key(&model.panes, PaneId::Releases), row);
-    assert!(model.jumps.is_empty());
+    assert_eq!(model.pane, PaneId::RELEASES);
+    assert_eq!(panes::selected_key(&model, PaneId::RELEASES), row);
+    assert!(model.jumps().is_empty());
     press(&mut model, Key::Esc);
-    assert_eq!(model.pane, PaneId::Releases);
+    assert_eq!(model.pane, PaneId::RELEASES);
     for pane in "2345123451234512345123451234512345".chars() {
         press(&mut model, Key::Char(pane));
     }
-    assert_eq!(model.jumps.len(), jumps::MOST);
+    assert_eq!(model.jumps().len(), jumps::MOST);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::world::{console, press};
 use crate::console::actions::Key;
 use crate::console::components::{Line, Text};
 use crate::console::panes::PaneId;
+use crate::console::registry;
 use crate::console::update::update;
 use crate::console::view::look::{Look, Tone};
 use crate::console::{Model, Msg, words};
@@ -66,7 +67,7 @@ fn assert_whole(model: &Model, what: &str) {
 
 #[test]
 fn no_state_breaks_a_frame_at_any_size() {
-    for pane in PaneId::ALL {
+    for pane in registry::PANES.iter().map(|spec| spec.id) {
         for state in [
             State::Empty,
             State::NotAsked,
@@ -138,7 +139,7 @@ fn what_is_typed_may_be_wide() {
 
 #[test]
 fn columns_after_a_wide_name_stand_under_each_other() {
-    let model = in_state(PaneId::Channels, State::Names, (80, 24));
+    let model = in_state(PaneId::CHANNELS, State::Names, (80, 24));
     let (buffer, ..) = frame(&model);
     let rows: Vec<String> = (0..buffer.area.height).map(|y| line(&buffer, y)).collect();
     let columns: Vec<usize> = rows
@@ -151,7 +152,7 @@ fn columns_after_a_wide_name_stand_under_each_other() {
 
 #[test]
 fn a_terminal_without_unicode_gets_none_and_the_columns_stay() {
-    for pane in PaneId::ALL {
+    for pane in registry::PANES.iter().map(|spec| spec.id) {
         for state in [State::Names, State::NotAsked, State::Error] {
             let mut model = in_state(pane, state, (80, 24));
             model.setting.look = Look {

@@ -6,9 +6,10 @@ use chrono::TimeDelta;
 
 use super::world::{console, now, press, record, setting, snapshot};
 use crate::console::actions::Key;
+use crate::console::panes::charms::Unfolded;
 use crate::console::panes::{self, PaneId, activity, channels, charms};
 use crate::console::update::update;
-use crate::console::{Model, Msg, layout};
+use crate::console::{Model, Msg};
 use crate::domain::charm::RevisionFacts;
 use crate::domain::{
     CharmName, CharmRevision, Observed, Problem, ProblemKind, SanitizedText, SessionId, Snapshot, Track,
@@ -74,7 +75,7 @@ pub(super) fn in_state(pane: PaneId, state: State, size: (u16, u16)) -> Model {
         State::Names => named(size),
         State::Many => many(pane, size),
     };
-    let number = char::from_digit(pane.number() as u32, 10).unwrap();
+    let number = char::from_digit(model.pane_number(pane) as u32, 10).unwrap();
     press(&mut model, Key::Char(number));
     if state == State::Many {
         update(&mut model, Msg::Select(pane, MANY / 2));
@@ -94,7 +95,7 @@ fn shown(snapshot: Snapshot, size: (u16, u16)) -> Model {
 fn rebuilt(mut model: Model) -> Model {
     panes::rebuild(&mut model);
     panes::rebuild_activity(&mut model);
-    layout::settle(&mut model);
+    crate::console::update::fit(&mut model);
     model
 }
 
@@ -146,12 +147,12 @@ fn named(size: (u16, u16)) -> Model {
     record.plan.title = NAME.to_owned();
     model.runs = vec![record];
     panes::rebuild_activity(&mut model);
-    let mut rows = model.panes.releases.rows().to_vec();
+    let mut rows = model.release_rows().rows().to_vec();
     for row in &mut rows {
         row.tags = vec![NAME.to_owned(), "13.16.0".to_owned()];
     }
-    model.panes.releases.replace(rows, None);
-    let mut rows = model.panes.channels.rows().to_vec();
+    model.release_rows_mut().replace(rows, None);
+    let mut rows = model.channel_rows().rows().to_vec();
     for row in &mut rows {
         NAME.clone_into(&mut row.short);
         for cell in &mut row.cells {
@@ -160,14 +161,14 @@ fn named(size: (u16, u16)) -> Model {
             }
         }
     }
-    model.panes.channels.replace(rows, None);
-    let mut rows = model.panes.charms.rows().to_vec();
+    model.channel_rows_mut().replace(rows, None);
+    let mut rows = model.charm_rows().rows().to_vec();
     for row in &mut rows {
         if let charms::What::Resource { image, .. } = &mut row.what {
             *image = Some(NAME.to_owned());
         }
     }
-    model.panes.charms.replace(rows, None);
+    model.charm_rows_mut().replace(rows, None);
     model
 }
 
@@ -176,7 +177,7 @@ fn many(pane: PaneId, size: (u16, u16)) -> Model {
     let mut world = snapshot();
     let facts = world.charms.get_mut(&engine).unwrap().value.as_mut().unwrap();
     match pane {
-        PaneId::Channels => {
+        PaneId::CHANNELS => {
             let first = facts.rows[0].clone();
             facts.rows = (0..MANY)
                 .map(|at| {
@@ -186,7 +187,7 @@ fn many(pane: PaneId, size: (u16, u16)) -> Model {
                 })
                 .collect();
         }
-        PaneId::Charms => {
+        PaneId::CHARMS => {
             let first = facts.revisions[0].clone();
             facts.revisions = (0..MANY as u64)
                 .map(|at| RevisionFacts {
@@ -195,7 +196,7 @@ fn many(pane: PaneId, size: (u16, u16)) -> Model {
                 })
                 .collect();
         }
-        PaneId::Credentials => {
+        PaneId::CREDENTIALS => {
             let sessions = world.sessions.value.as_mut().unwrap();
             let first = sessions[0].clone();
             *sessions = (0..MANY)
@@ -207,27 +208,27 @@ fn many(pane: PaneId, size: (u16, u16)) -> Model {
                 })
                 .collect();
         }
-        PaneId::Releases | PaneId::Activity => {}
+        _ => {}
     }
     let mut model = console(size, false);
     model.warm = false;
     model.snapshot = Arc::new(world);
-    if pane == PaneId::Charms {
-        model.panes.unfolded.insert(engine.to_string());
+    if pane == PaneId::CHARMS {
+        model.state_mut::<Unfolded>().0.insert(engine.to_string());
     }
     let mut model = rebuilt(model);
     match pane {
-        PaneId::Releases => {
-            let first = model.panes.releases.rows()[0].clone();
+        PaneId::RELEASES => {
+            let first = model.release_rows().rows()[0].clone();
             let rows = (0..MANY).map(|at| {
                 let mut row = first.clone();
                 row.name = format!("2025-01-27_{at}").parse().unwrap();
                 row
             });
             let rows = rows.collect();
-            model.panes.releases.replace(rows, None);
+            model.release_rows_mut().replace(rows, None);
         }
-        PaneId::Activity => {
+        PaneId::ACTIVITY => {
             let rows = (0..MANY).map(|at| activity::Row {
                 run: RunId(format!("20250201T120000Z-{at:04x}")),
                 title: format!("Publish 2025-01-27 for the {at}th time"),
@@ -236,12 +237,12 @@ fn many(pane: PaneId, size: (u16, u16)) -> Model {
                 percent: None,
             });
             let rows = rows.collect();
-            model.panes.activity.replace(rows, None);
+            model.run_rows_mut().replace(rows, None);
         }
-        PaneId::Channels | PaneId::Charms | PaneId::Credentials => {}
+        _ => {}
     }
-    let (shown, _) = panes::counts(&model.panes, pane);
+    let (shown, _) = panes::counts(&model, pane);
     assert!(shown >= MANY, "{pane:?} {shown}");
-    layout::settle(&mut model);
+    crate::console::update::fit(&mut model);
     model
 }

@@ -5,7 +5,7 @@ use super::pane_states::{State, in_state};
 use super::styled::{frame, line, text};
 use super::world::{console, press, type_in};
 use crate::console::actions::Key;
-use crate::console::panes::PaneId;
+use crate::console::registry;
 use crate::console::view::look::Look;
 use crate::console::{Model, layout};
 
@@ -13,7 +13,7 @@ const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (120, 40)];
 
 fn plain(mut model: Model) -> Model {
     model.setting.look = Look::PLAIN;
-    layout::settle(&mut model);
+    crate::console::update::fit(&mut model);
     model
 }
 
@@ -33,7 +33,7 @@ fn assert_words_only(model: &Model, what: &str) {
 #[test]
 fn plain_text_has_neither_boxes_nor_signs() {
     for size in SIZES {
-        for pane in PaneId::ALL {
+        for pane in registry::PANES.iter().map(|spec| spec.id) {
             for state in [
                 State::Empty,
                 State::NotAsked,
@@ -65,7 +65,7 @@ fn one_pane_at_a_time_whatever_the_size() {
 #[test]
 fn the_cursor_stands_on_the_selected_row_and_nowhere_else() {
     for size in SIZES {
-        for pane in PaneId::ALL {
+        for pane in registry::PANES.iter().map(|spec| spec.id) {
             let mut model = plain(in_state(pane, State::Stale, size));
             for step in 0..3 {
                 let (buffer, _, cursor) = frame(&model);
@@ -82,7 +82,7 @@ fn the_cursor_stands_on_the_selected_row_and_nowhere_else() {
 
 #[test]
 fn without_rows_the_cursor_stands_where_the_pane_begins() {
-    for pane in PaneId::ALL {
+    for pane in registry::PANES.iter().map(|spec| spec.id) {
         let model = plain(in_state(pane, State::NotAsked, (80, 24)));
         let (.., cursor) = frame(&model);
         assert!(cursor.is_some(), "{pane:?}");

@@ -10,8 +10,8 @@ use crate::console::components::Text;
 use crate::console::dialogs::Leave;
 use crate::console::effect::{Effect, RequestId};
 use crate::console::live::State;
-use crate::console::model::Screen;
 use crate::console::queue::{Stands, Why};
+use crate::console::review::Review;
 use crate::console::update::update;
 use crate::console::{Model, Msg, running};
 use crate::domain::{Problem, ProblemKind};
@@ -20,7 +20,7 @@ use crate::plan::Plan;
 
 /// Confirms the plan under review, typing the required word.
 fn confirm(model: &mut Model) -> Vec<Effect> {
-    let Screen::Review(review) = &model.screen else {
+    let Some(review) = model.on::<Review>() else {
         panic!("no review");
     };
     let word = review.plan.as_ref().unwrap().confirm.clone();
@@ -67,7 +67,7 @@ pub(super) fn ended(model: &mut Model, run: &RunId, outcome: Outcome) -> Vec<Eff
 }
 
 fn stands(model: &Model) -> &Stands {
-    &model.queue.waiting()[0].stands
+    &model.queue().waiting()[0].stands
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_plan_waits_behind_a_run_and_starts_when_it_ended_well() {
     assert!(text.contains("press x to remove it from the queue"), "{text}");
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('5'));
-    assert_eq!(model.panes.activity.rows()[0].state, State::Queued);
+    assert_eq!(model.run_rows().rows()[0].state, State::Queued);
     press(&mut model, Key::Home);
     press(&mut model, Key::Enter);
     let place = running::shown(&model).unwrap();
@@ -89,15 +89,31 @@ fn a_plan_waits_behind_a_run_and_starts_when_it_ended_well() {
     let second = RunId("20250201T130000Z-cd34".into());
     hears(&mut model, Msg::Started(id, Ok(second.clone())));
     assert_eq!(running::shown(&model), Some(second.clone()));
-    assert!(model.queue.is_empty() && model.queue.find(&place).is_none());
+    assert!(model.queue().is_empty() && model.queue().find(&place).is_none());
     assert_eq!(running::state(&model, &second), State::Running);
 }
 
 #[test]
-fn where_the_run_before_it_did_not_end_well_it_asks_again() {
+fn a_plan_that_the_run_before_it_blocks_is_not_started() {
     for outcome in [Outcome::Failed, Outcome::Cancelled, Outcome::Unknown] {
         let (mut model, run) = queued((120, 40));
-        let effects = ended(&mut model, &run, outcome);
+        ended(&mut model, &run, outcome);
+        assert!(press(&mut model, Key::Enter).is_empty());
+        assert!(screen(&model).0.contains("This plan cannot start"));
+        assert!(press(&mut model, Key::Enter).is_empty());
+        assert!(model.modal.is_none(), "no confirmation is asked for");
+    }
+}
+
+#[test]
+fn where_the_run_before_it_did_not_end_well_it_asks_again() {
+    for outcome in [Outcome::Failed, Outcome::Cancelled] {
+        let (mut model, run) = queued((120, 40));
+        let mut record = record(Some(outcome));
+        record.id = run.clone();
+        // It changed nothing.
+        record.steps.clear();
+        let effects = hears(&mut model, Msg::Ended(run, now(), Box::new(Ok(record))));
         assert!(effects.iter().all(|effect| !effect.writes()), "{effects:?}");
         assert!(matches!(stands(&model), Stands::Asks(Why::Before { .. })));
         let text = screen(&model).0;
@@ -105,7 +121,7 @@ fn where_the_run_before_it_did_not_end_well_it_asks_again() {
         assert!(text.contains("Not started"), "{text}");
         // Enter plans again and confirms nothing.
         assert!(press(&mut model, Key::Enter).is_empty());
-        assert!(model.queue.is_empty());
+        assert!(model.queue().is_empty());
         let (id, plan) = one_start(&confirm(&mut model));
         assert_eq!(plan.command, "windlass close finos-legend-engine-k8s latest/edge");
         hears(
@@ -157,7 +173,7 @@ fn those_behind_one_that_asks_do_not_start_either() {
     press(&mut model, Key::Down);
     press(&mut model, Key::Char('x'));
     assert!(confirm(&mut model).is_empty());
-    assert_eq!(model.queue.waiting().len(), 2);
+    assert_eq!(model.queue().waiting().len(), 2);
     assert!(
         screen(&model).0.contains("queued behind Close"),
         "{}",
@@ -169,7 +185,7 @@ fn those_behind_one_that_asks_do_not_start_either() {
         Msg::Started(id, Err(Problem::new(ProblemKind::Refused, "it moved"))),
     );
     let asks = |one: &crate::console::queue::Waiting| matches!(one.stands, Stands::Asks(_));
-    assert!(model.queue.waiting().iter().all(asks));
+    assert!(model.queue().waiting().iter().all(asks));
 }
 
 #[test]
@@ -180,7 +196,7 @@ fn it_can_be_taken_out_and_a_quit_asks() {
     assert!(screen(&model).0.contains("1 confirmed plan is queued"));
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('x'));
-    assert!(model.queue.is_empty());
+    assert!(model.queue().is_empty());
     assert!(
         ended(&mut model, &run, Outcome::Done)
             .iter()
@@ -194,7 +210,7 @@ fn leaving_stops_the_run_and_drops_what_waits() {
     let (mut model, run) = queued((120, 40));
     press(&mut model, Key::Char('q'));
     assert_eq!(press(&mut model, Key::Char('x')), [Effect::Cancel(run.clone())]);
-    assert!(model.queue.is_empty());
+    assert!(model.queue().is_empty());
     assert_eq!(ended(&mut model, &run, Outcome::Cancelled), [Effect::Quit]);
 }
 

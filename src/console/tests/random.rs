@@ -9,9 +9,8 @@ use crate::console::effect::Effect;
 use crate::console::given::Discharge;
 use crate::console::jumps;
 use crate::console::layout::{self, layout};
-use crate::console::panes::PaneId;
+use crate::console::msg::{Border, Grip};
 use crate::console::sign_in::SignIn;
-use crate::console::split::{Border, Grip};
 use crate::console::update::update;
 use crate::console::{Model, Msg, registry};
 use crate::domain::{Problem, ProblemKind};
@@ -67,7 +66,7 @@ fn message(dice: &mut Dice) -> Msg {
         20 => Msg::Focus(dice.roll(2) == 0),
         21 => Msg::Clock(now() + chrono::TimeDelta::minutes(dice.roll(600) as i64)),
         22 => Msg::Wheel(
-            Some(PaneId::ALL[dice.roll(5) as usize]),
+            Some(registry::PANES[dice.roll(5) as usize].id),
             dice.roll(7) as isize - 3,
         ),
         23 => Msg::Key([Key::Left, Key::Right, Key::BackTab][dice.roll(3) as usize]),
@@ -110,7 +109,7 @@ fn rightly(before: &Model, msg: &Msg, effect: &Effect) -> bool {
     }
     // A waiting plan was confirmed, and is unchanged.
     if matches!(msg, Msg::Planned(..) | Msg::Ended(..)) {
-        return before.queue.holds(effect) && !before.setting.read_only;
+        return before.queue().holds(effect) && !before.setting.read_only;
     }
     let Some(prompt) = before.dialog::<Prompt>() else {
         return false;
@@ -177,7 +176,7 @@ fn roam(mut model: Model, seed: u64) {
             let visible: usize = layout(&model)
                 .panes
                 .iter()
-                .map(|(pane, rect)| layout::list_height(*pane, *rect))
+                .map(|(pane, rect)| layout::list_height(model.pane_spec(*pane).unwrap(), *rect))
                 .sum();
             assert!(drawn.rows_built <= visible, "seed {seed}");
         }
@@ -211,7 +210,7 @@ fn keys_mean_one_thing(model: &Model, seed: u64) {
             "seed {seed}"
         );
     }
-    assert!(model.jumps.len() <= jumps::MOST, "seed {seed}");
+    assert!(model.jumps().len() <= jumps::MOST, "seed {seed}");
 }
 
 /// Runs a session that begins where `way` leads.

@@ -7,7 +7,8 @@ use tui_input::Input;
 use super::transfers::{on_charms, plan_of};
 use super::world::{press, screen, type_in};
 use crate::console::actions::Key;
-use crate::console::paths::Folder;
+use crate::console::msg::Folder;
+use crate::console::paths;
 use crate::console::upload;
 use crate::console::upload::Upload;
 use crate::domain::Release;
@@ -56,10 +57,13 @@ fn completions_for_an_image_are_images_and_shown_whole() {
     assert!(text.contains(image), "{text}");
     assert!(text.contains("release 2025-01-27"), "{text}");
     // A directory whose files would complete a path.
-    model.folder = Some(Folder {
-        path: "/home/me/images".to_owned(),
-        names: vec!["engine.rock".to_owned()],
-    });
+    paths::set_folder(
+        &mut model,
+        Folder {
+            path: "/home/me/images".to_owned(),
+            names: vec!["engine.rock".to_owned()],
+        },
+    );
     let Some(dialog) = model.dialog::<Upload>() else {
         unreachable!("the dialog is open")
     };

@@ -4,7 +4,7 @@
 use super::world::{console, now, press, record, screen};
 use crate::console::Model;
 use crate::console::actions::Key;
-use crate::console::model::Screen;
+use crate::console::review::Review;
 use crate::console::running::Running;
 use crate::journal::{Outcome, RunRecord, StepOutcome, StepRecord};
 use crate::plan::{Op, Plan};
@@ -29,7 +29,7 @@ fn ended(plan: Plan, outcome: Outcome, outcomes: &[StepOutcome]) -> RunRecord {
 }
 
 fn shown(model: &mut Model, run: RunRecord) -> String {
-    model.screen = Screen::Run(Running::of(run.id.clone()));
+    model.show(Running::of(run.id.clone()));
     model.runs = vec![run];
     screen(model).0
 }
@@ -85,7 +85,7 @@ fn a_run_that_changed_nothing_says_so() {
 fn a_rotation_lists_every_secret_that_it_set() {
     let mut model = console((120, 60), false);
     press(&mut model, Key::Char('R'));
-    let Screen::Review(review) = &model.screen else {
+    let Some(review) = model.on::<Review>() else {
         panic!("the review is not open");
     };
     let plan = review.plan.clone().unwrap();

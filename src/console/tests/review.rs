@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 
 use super::world::{console, press, screen, type_in};
 use crate::console::actions::Key;
-use crate::console::model::Screen;
 use crate::console::review;
+use crate::console::review::Review;
 use crate::console::update::update;
 use crate::console::{Model, Msg};
 
@@ -50,7 +50,7 @@ fn keys_of_images_act_on_the_charm_around_the_cursor() {
     press(&mut model, Key::Down);
     assert!(key(&model).contains("engine"));
     press(&mut model, Key::Char(' '));
-    let Screen::Review(review) = &model.screen else {
+    let Some(review) = model.on::<Review>() else {
         panic!("no review");
     };
     assert_eq!(review.plan.as_ref().unwrap().charms().len(), 1);
@@ -99,12 +99,14 @@ fn no_key_acts_on_an_image_that_is_not_on_the_screen() {
     assert!(in_sight(&model));
     // A heading scrolled off screen is shown first, and nothing changes.
     press(&mut model, Key::Home);
-    let charms = |model: &Model| match &model.screen {
-        Screen::Review(review) => review.plan.as_ref().unwrap().charms().len(),
-        _ => panic!("no review"),
+    let charms = |model: &Model| {
+        model
+            .on::<Review>()
+            .map(|review| review.plan.as_ref().unwrap().charms().len())
+            .unwrap()
     };
     let all = charms(&model);
-    let Screen::Review(review) = &mut model.screen else {
+    let Some(review) = model.on_mut::<Review>() else {
         panic!("no review");
     };
     (review.offset, review.follow) = (30, false);
@@ -139,13 +141,17 @@ fn what_is_assumed_says_how_old_it_is() {
 #[test]
 fn a_click_selects_a_heading_and_a_second_one_folds_it() {
     let mut model = opened((120, 100));
-    let at = |model: &Model| match &model.screen {
-        Screen::Review(review) => review::outline(model, review, 118)
-            .entries
-            .iter()
-            .position(|entry| entry.key == "steps")
-            .unwrap(),
-        _ => panic!("no review"),
+    let at = |model: &Model| {
+        model
+            .on::<Review>()
+            .map(|review| {
+                review::outline(model, review, 118)
+                    .entries
+                    .iter()
+                    .position(|entry| entry.key == "steps")
+                    .unwrap()
+            })
+            .unwrap()
     };
     let here = at(&model);
     update(&mut model, Msg::Pick(here));

@@ -72,7 +72,7 @@ fn looking_on(size: (u16, u16)) -> (Model, RunProgress) {
     let mut model = console(size, false);
     let mut record = record(None);
     record.running = true;
-    model.live.insert(run(), Live::new(record.plan.clone()));
+    model.live_mut().insert(run(), Live::new(record.plan.clone()));
     model.runs = vec![record];
     crate::console::panes::rebuild_activity(&mut model);
     press(&mut model, Key::Char('5'));
@@ -393,7 +393,7 @@ fn what_is_left_unfinished_is_named_with_its_command() {
     let text = unfinished_runs(&model);
     assert!(text.ends_with(&line("was interrupted")), "{text}");
     let ended = |model: &mut Model, outcome| {
-        model.live.get_mut(&run()).unwrap().ended = true;
+        model.live_mut().get_mut(&run()).unwrap().ended = true;
         model.runs = vec![record(Some(outcome))];
     };
     ended(&mut model, Outcome::Cancelled);
@@ -413,7 +413,7 @@ fn a_failed_run_that_was_repeated_is_not_left_unfinished() {
         None,
     ] {
         let (mut model, _) = looking_on((120, 40));
-        model.live.get_mut(&run()).unwrap().ended = true;
+        model.live_mut().get_mut(&run()).unwrap().ended = true;
         model.runs = vec![record(outcome)];
         panes::rebuild_activity(&mut model);
         assert_ne!(unfinished_runs(&model), "", "{outcome:?}");
@@ -422,7 +422,7 @@ fn a_failed_run_that_was_repeated_is_not_left_unfinished() {
         later.started_at = at(60);
         let mut live = Live::new(later.plan.clone());
         live.ended = true;
-        model.live.insert(later.id.clone(), live);
+        model.live_mut().insert(later.id.clone(), live);
         model.leaving = true;
         let id = later.id.clone();
         update(&mut model, Msg::Ended(id.clone(), at(90), Box::new(Ok(later))));
@@ -459,7 +459,7 @@ fn a_run_that_ends_during_a_refresh_is_followed_by_another_refresh() {
         })
     };
     model.refresh.in_flight = None;
-    let first = refreshes(&crate::console::update::refresh(&mut model)).expect("a refresh");
+    let first = refreshes(&crate::console::refresh::refresh(&mut model)).expect("a refresh");
     let ended = Msg::Ended(run(), at(20), Box::new(Ok(record(Some(Outcome::Done)))));
     assert_eq!(refreshes(&update(&mut model, ended)), None, "one is under way");
     let observed = |id| Msg::Observed(id, at(21), Snapshot::default().into());

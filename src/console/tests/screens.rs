@@ -100,7 +100,7 @@ fn a_run_under_way_and_its_end() {
     let mut live = Live::new(plan);
     live.progress = Some(RunProgress::new(run.clone(), steps, super::world::now()));
     record.running = true;
-    model.live.insert(run.clone(), live);
+    model.live_mut().insert(run.clone(), live);
     model.runs = vec![record];
     crate::console::panes::rebuild_activity(&mut model);
     press(&mut model, Key::Char('5'));

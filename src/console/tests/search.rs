@@ -6,7 +6,7 @@ use crate::console::actions::{self, ActionId, Availability, Key};
 use crate::console::dialogs::Help;
 use crate::console::dialogs::Palette;
 use crate::console::dialogs::{help, palette};
-use crate::console::model::Screen;
+use crate::console::panes::screen::PanesScreen;
 use crate::console::panes::{self, PaneId};
 use crate::console::registry;
 
@@ -68,8 +68,8 @@ fn enter_runs_what_is_highlighted_and_nothing_else() {
     type_in(&mut model, "charms");
     assert_eq!(highlighted(&model), Some(ActionId::CHARMS));
     press(&mut model, Key::Enter);
-    assert_eq!((model.pane, model.modal.is_none()), (PaneId::Charms, true));
-    assert_eq!(model.jumps.len(), 1);
+    assert_eq!((model.pane, model.modal.is_none()), (PaneId::CHARMS, true));
+    assert_eq!(model.jumps().len(), 1);
     press(&mut model, Key::Char(':'));
     type_in(&mut model, "p");
     press(&mut model, Key::Down);
@@ -94,7 +94,7 @@ fn enter_runs_what_is_highlighted_and_nothing_else() {
 #[test]
 fn what_acts_on_rows_of_other_panes_is_found_and_says_where_it_is() {
     let mut model = console((120, 40), false);
-    assert_eq!(model.pane, PaneId::Releases);
+    assert_eq!(model.pane, PaneId::RELEASES);
     for (typed, first, place) in [
         ("roll back", ActionId::ROLL_BACK_CHANNEL, "Channels"),
         ("close channel", ActionId::CLOSE_CHANNEL, "Channels"),
@@ -108,7 +108,7 @@ fn what_acts_on_rows_of_other_panes_is_found_and_says_where_it_is() {
         assert!(shown.contains(&format!("a row of {place}")), "{shown}");
         assert!(press(&mut model, Key::Enter).is_empty());
         assert!(model.modal.is_none() && screen(&model).0.contains(" first"));
-        assert_eq!(model.pane, PaneId::Releases, "{typed}");
+        assert_eq!(model.pane, PaneId::RELEASES, "{typed}");
     }
     // In its own pane the hint to go there is not shown.
     press(&mut model, Key::Char('2'));
@@ -156,12 +156,12 @@ fn the_palette_leads_from_a_review_or_a_run_to_every_pane() {
         if key == '5' {
             press(&mut model, Key::Enter);
         }
-        assert!(!matches!(model.screen, Screen::Panes));
+        assert!(model.on::<PanesScreen>().is_none());
         press(&mut model, Key::Char(':'));
         type_in(&mut model, "credentials");
         press(&mut model, Key::Enter);
-        assert!(matches!(model.screen, Screen::Panes));
-        assert_eq!(model.pane, PaneId::Credentials);
+        assert!(model.on::<PanesScreen>().is_some());
+        assert_eq!(model.pane, PaneId::CREDENTIALS);
     }
 }
 
@@ -269,22 +269,22 @@ fn a_filter_finds_what_rows_and_their_details_show_as_typed() {
     let hex = digest.trim_start_matches("sha256:");
     let mut shown = |pane: PaneId, filter: &str| {
         panes::set_filter(&mut model, pane, filter);
-        panes::matches(&model.panes, pane)
+        panes::matches(&model, pane)
     };
     let cases = [
         // Every charm with its resource; the bundle has none.
-        (PaneId::Charms, "r32", 4),
-        (PaneId::Charms, "r32 !studio", 2),
-        (PaneId::Charms, "r33", 0),
-        (PaneId::Charms, &hex[..12], 2),
-        (PaneId::Charms, digest.as_str(), 2),
-        (PaneId::Channels, "r32 22.04", 2),
-        (PaneId::Channels, "r49", 2),
-        (PaneId::Channels, "r99", 0),
-        (PaneId::Releases, "'2025-01-08", 1),
-        (PaneId::Credentials, "package-view-revisions", 1),
-        (PaneId::Credentials, "2024-10-24", 2),
-        (PaneId::Credentials, "releaser", 2),
+        (PaneId::CHARMS, "r32", 4),
+        (PaneId::CHARMS, "r32 !studio", 2),
+        (PaneId::CHARMS, "r33", 0),
+        (PaneId::CHARMS, &hex[..12], 2),
+        (PaneId::CHARMS, digest.as_str(), 2),
+        (PaneId::CHANNELS, "r32 22.04", 2),
+        (PaneId::CHANNELS, "r49", 2),
+        (PaneId::CHANNELS, "r99", 0),
+        (PaneId::RELEASES, "'2025-01-08", 1),
+        (PaneId::CREDENTIALS, "package-view-revisions", 1),
+        (PaneId::CREDENTIALS, "2024-10-24", 2),
+        (PaneId::CREDENTIALS, "releaser", 2),
     ];
     for (pane, filter, expected) in cases {
         assert_eq!(shown(pane, filter), expected, "{pane:?} {filter}");

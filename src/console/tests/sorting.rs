@@ -5,11 +5,11 @@ use crate::console::Model;
 use crate::console::actions::Key;
 use crate::console::components::Text;
 use crate::console::listing::Keyed as _;
-use crate::console::model::Screen;
 use crate::console::panes;
+use crate::console::review::Review;
 
 fn releases(model: &Model) -> Vec<String> {
-    let rows = model.panes.releases.window(99);
+    let rows = model.release_rows().window(99);
     rows.map(|(_, row)| row.name.to_string()).collect()
 }
 
@@ -17,7 +17,7 @@ fn releases(model: &Model) -> Vec<String> {
 fn s_goes_through_the_columns_and_says_which() {
     let mut model = console((120, 40), false);
     let usual = releases(&model);
-    let chosen = model.panes.releases.selected().unwrap().key().to_owned();
+    let chosen = model.release_rows().selected().unwrap().key().to_owned();
     press(&mut model, Key::Char('s'));
     assert!(screen(&model).0.contains("1 Releases  by release ↓"));
     let mut sorted = usual.clone();
@@ -29,7 +29,7 @@ fn s_goes_through_the_columns_and_says_which() {
     sorted.reverse();
     assert_eq!(releases(&model), sorted);
     // The selection stays on its row, not on its index.
-    assert_eq!(model.panes.releases.selected().unwrap().key(), chosen);
+    assert_eq!(model.release_rows().selected().unwrap().key(), chosen);
     press(&mut model, Key::Char('s'));
     assert!(screen(&model).0.contains("by status ↑"));
     press(&mut model, Key::Char('s'));
@@ -66,8 +66,7 @@ fn revisions_stay_under_their_charm_and_secrets_in_their_group() {
     }
     press(&mut model, Key::Char('S'));
     let rows: Vec<String> = model
-        .panes
-        .charms
+        .charm_rows()
         .window(99)
         .map(|(_, row)| row.key().to_owned())
         .collect();
@@ -86,7 +85,7 @@ fn revisions_stay_under_their_charm_and_secrets_in_their_group() {
     );
     press(&mut model, Key::Char('4'));
     let groups = |model: &Model| -> Vec<String> {
-        let rows = model.panes.credentials.window(99);
+        let rows = model.credential_rows().window(99);
         let keys = rows.map(|(_, row)| row.key().split('/').next().unwrap().to_owned());
         let mut keys: Vec<String> = keys.collect();
         keys.dedup();
@@ -148,13 +147,15 @@ fn marked_sessions_are_revoked_by_one_plan() {
     press(&mut model, Key::Char(' '));
     assert!(screen(&model).0.contains("only sessions can be marked"));
     for session in ["session-lost", "session-of-the-secrets"] {
-        model.panes.credentials.select_key(&format!("session/{session}"));
+        model
+            .credential_rows_mut()
+            .select_key(&format!("session/{session}"));
         press(&mut model, Key::Char(' '));
     }
     // The marked ones count, whatever row is selected.
     press(&mut model, Key::Home);
     press(&mut model, Key::Char('X'));
-    let Screen::Review(review) = &model.screen else {
+    let Some(review) = model.on::<Review>() else {
         panic!("{}", screen(&model).0);
     };
     assert_eq!(
@@ -162,7 +163,7 @@ fn marked_sessions_are_revoked_by_one_plan() {
         "windlass revoke session-lost session-of-the-secrets"
     );
     press(&mut model, Key::Esc);
-    model.panes.credentials.select_key("session/session-in-use");
+    model.credential_rows_mut().select_key("session/session-in-use");
     press(&mut model, Key::Char(' '));
     press(&mut model, Key::Char('X'));
     assert!(screen(&model).0.contains("windlass uses a marked session"));

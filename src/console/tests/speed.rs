@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::world::{console, now, press, screen, setting, snapshot, type_in};
 use crate::console::actions::Key;
 use crate::console::layout::{self, layout};
-use crate::console::panes::counted::measured;
+use crate::console::panes::releases::counted::measured;
 use crate::console::update::update;
 use crate::console::{Model, Msg, panes};
 use crate::domain::charm::RevisionFacts;
@@ -66,7 +66,7 @@ fn room(model: &Model) -> usize {
     let shown = layout(model).panes;
     shown
         .iter()
-        .map(|(pane, rect)| layout::list_height(*pane, *rect))
+        .map(|(pane, rect)| layout::list_height(model.pane_spec(*pane).unwrap(), *rect))
         .sum()
 }
 
@@ -97,7 +97,7 @@ fn of_ten_thousand_revisions_only_the_visible_ones_are_built() {
         let mut model = opened(many_revisions(), size);
         press(&mut model, Key::Char('3'));
         press(&mut model, Key::Char(' '));
-        assert!(model.panes.charms.len() > 10_000);
+        assert!(model.charm_rows().len() > 10_000);
         built_within_room(&mut model, &format!("{size:?}"));
     }
 }
@@ -106,7 +106,7 @@ fn of_ten_thousand_revisions_only_the_visible_ones_are_built() {
 fn of_ten_thousand_releases_only_the_visible_ones_are_built() {
     for size in SIZES {
         let mut model = opened(many_releases(), size);
-        assert_eq!(model.panes.releases.len(), 10_000);
+        assert_eq!(model.release_rows().len(), 10_000);
         built_within_room(&mut model, &format!("{size:?}"));
     }
 }
@@ -138,10 +138,10 @@ fn a_letter_more_looks_only_at_what_the_letters_before_it_left() {
     press(&mut model, Key::Char(' '));
     press(&mut model, Key::Char('/'));
     type_in(&mut model, "r98");
-    let left = model.panes.charms.matches();
+    let left = model.charm_rows().matches();
     assert!(left < 2_000, "{left}");
     type_in(&mut model, "7");
-    assert_eq!(model.panes.charms.searched(), left);
+    assert_eq!(model.charm_rows().searched(), left);
     built_within_room_of_filter(&model);
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::world::{console, now, press, record, screen, snapshot};
 use crate::console::actions::{ActionId, Availability, Key};
 use crate::console::effect::Effect;
-use crate::console::model::Screen;
 use crate::console::promote::Promote;
+use crate::console::review::Review;
 use crate::console::update::update;
 use crate::console::{Model, Msg, panes, registry};
 use crate::domain::charm::ChannelRow;
@@ -56,7 +56,7 @@ pub(super) fn stands(size: (u16, u16)) -> Model {
 
 fn on_release(model: &mut Model, name: &str) {
     press(model, Key::Char('1'));
-    model.panes.releases.select_key(name);
+    model.release_rows_mut().select_key(name);
 }
 
 /// Returns the intent that the console plans after `key`.
@@ -395,7 +395,7 @@ fn a_held_release_says_so_and_one_key_holds_or_lifts() {
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('/'));
     super::world::type_in(&mut model, "held");
-    assert_eq!(model.panes.releases.len(), 1);
+    assert_eq!(model.release_rows().len(), 1);
 }
 
 // ---- promotion
@@ -542,7 +542,7 @@ fn a_promotion_as_it_is_planned() {
 fn the_release_that_was_acted_on_stays_under_the_cursor() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('1'));
-    let name = model.panes.releases.selected().unwrap().name.clone();
+    let name = model.release_rows().selected().unwrap().name.clone();
     let marked = |snapshot: &mut Snapshot| {
         let markers = snapshot.markers.value.as_mut().unwrap();
         markers.insert(name.clone());
@@ -550,13 +550,13 @@ fn the_release_that_was_acted_on_stays_under_the_cursor() {
     let mut idle = console((120, 40), false);
     seen_by(&mut idle, marked);
     assert_ne!(
-        idle.panes.releases.selected().unwrap().name,
+        idle.release_rows().selected().unwrap().name,
         name,
         "nobody acted on it"
     );
     wish(&mut model, Key::Char('p')).unwrap();
     seen_by(&mut model, marked);
-    assert_eq!(model.panes.releases.selected().unwrap().name, name);
+    assert_eq!(model.release_rows().selected().unwrap().name, name);
 }
 
 #[test]
@@ -592,5 +592,5 @@ fn a_publish_shows_what_happens_beside_its_images() {
     text.push_str(&screen(&model).0);
     assert!(text.contains("Branch and bundle, in this order"), "{text}");
     assert!(text.contains("create-branch"), "{text}");
-    assert!(matches!(model.screen, Screen::Review(_)));
+    assert!(model.on::<Review>().is_some());
 }

@@ -92,7 +92,7 @@ fn each_pane_fills_as_its_source_arrives_and_the_others_say_how_long_they_take()
             update(&mut model, Msg::SourceRead(id, now(), Box::new(facts)));
         }
         // In any order of arrival the first row is selected until another one is chosen.
-        assert_eq!((model.panes.channels.index(), model.panes.charms.index()), (0, 0));
+        assert_eq!((model.channel_rows().index(), model.charm_rows().index()), (0, 0));
         for source in [Source::Charms, Source::Channels] {
             let complete = SourceUpdate::Complete(source);
             update(&mut model, Msg::SourceRead(id, now(), Box::new(complete)));
@@ -253,8 +253,8 @@ fn a_failed_look_keeps_the_rows_and_its_line_opens_the_problem() {
         assert!(text.contains("enter"), "{size:?}\n{text}");
         assert!(text.contains("2025-01-27"), "{size:?}\n{text}");
         // Home selects the banner; actions on rows are not available there.
-        assert!(panes::on_banner(&model.panes, PaneId::Releases));
-        assert!(model.panes.releases.selected().is_none());
+        assert!(panes::on_banner(&model, PaneId::RELEASES));
+        assert!(model.release_rows().selected().is_none());
         press(&mut model, Key::Enter);
         let Some(told) = model.dialog::<Text>() else {
             panic!("{}", shown(&model))
@@ -262,7 +262,7 @@ fn a_failed_look_keeps_the_rows_and_its_line_opens_the_problem() {
         assert!(told.title.contains("releases"));
         press(&mut model, Key::Esc);
         press(&mut model, Key::Down);
-        assert!(model.panes.releases.selected().is_some());
+        assert!(model.release_rows().selected().is_some());
     }
 }
 

@@ -12,6 +12,7 @@ use super::world::{console, press};
 use crate::config::{Colors, ThemeName};
 use crate::console::actions::Key;
 use crate::console::panes::PaneId;
+use crate::console::registry;
 use crate::console::view::theme::{Depth, Palette};
 use crate::console::view::{self, Drawn};
 use crate::console::{Model, words};
@@ -136,27 +137,27 @@ fn states_of(pane: PaneId) -> String {
 
 #[test]
 fn releases_in_every_state() {
-    insta::assert_snapshot!(states_of(PaneId::Releases));
+    insta::assert_snapshot!(states_of(PaneId::RELEASES));
 }
 
 #[test]
 fn channels_in_every_state() {
-    insta::assert_snapshot!(states_of(PaneId::Channels));
+    insta::assert_snapshot!(states_of(PaneId::CHANNELS));
 }
 
 #[test]
 fn charms_in_every_state() {
-    insta::assert_snapshot!(states_of(PaneId::Charms));
+    insta::assert_snapshot!(states_of(PaneId::CHARMS));
 }
 
 #[test]
 fn credentials_in_every_state() {
-    insta::assert_snapshot!(states_of(PaneId::Credentials));
+    insta::assert_snapshot!(states_of(PaneId::CREDENTIALS));
 }
 
 #[test]
 fn activity_in_every_state() {
-    insta::assert_snapshot!(states_of(PaneId::Activity));
+    insta::assert_snapshot!(states_of(PaneId::ACTIVITY));
 }
 
 /// Returns the whole screen in two themes; the text is equal in both, so it is included once.
@@ -223,7 +224,7 @@ fn a_highlight_that_moved_is_seen() {
 
 #[test]
 fn without_colour_nothing_is_coloured() {
-    for pane in PaneId::ALL {
+    for pane in registry::PANES.iter().map(|spec| spec.id) {
         for state in State::ALL {
             let mut model = in_state(pane, state, (120, 40));
             model.setting.look.palette = Palette::MONO;
@@ -258,7 +259,7 @@ fn a_background_is_painted_everywhere_or_nowhere() {
 #[test]
 fn only_visible_rows_are_built() {
     for size in SIZES.into_iter().chain([(400, 120)]) {
-        for pane in PaneId::ALL {
+        for pane in registry::PANES.iter().map(|spec| spec.id) {
             let model = in_state(pane, State::Many, size);
             let (_, drawn, _) = frame(&model);
             assert!(drawn.rows_built <= 5 * usize::from(size.1), "{pane:?} {size:?}");

@@ -7,13 +7,13 @@ use super::transfers::on_charms;
 use super::world::{console, press, screen, type_in};
 use crate::console::Model;
 use crate::console::actions::Key;
-use crate::console::model::Screen;
+use crate::console::review::Review;
 use crate::domain::{Problem, ProblemKind};
 
 #[test]
 fn an_expiry_is_shortened_where_its_pane_is_narrow_and_never_cut() {
     let model = console((100, 20), false);
-    let rows = model.panes.credentials.rows();
+    let rows = model.credential_rows().rows();
     let row = rows
         .iter()
         .find(|row| matches!(row, crate::console::panes::credentials::Row::Credential { .. }));
@@ -59,7 +59,7 @@ fn a_review_that_sends_nothing_counts_nothing_and_says_why() {
     type_in(&mut model, "finos/legend-engine-server:4.68.0");
     press(&mut model, Key::Enter);
     assert!(screen(&model).0.contains("307 MB of 335 MB to send"));
-    let Screen::Review(review) = &mut model.screen else {
+    let Some(review) = model.on_mut::<Review>() else {
         panic!("no review");
     };
     let reason = "revision 32 of engine-image holds this image already";
@@ -80,10 +80,7 @@ fn a_review_that_sends_nothing_counts_nothing_and_says_why() {
 fn one_secret_of_the_organisation_is_chosen_by_a_key() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('R'));
-    let intent = |model: &Model| match &model.screen {
-        Screen::Review(review) => review.intent.command(),
-        other => panic!("{other:?}"),
-    };
+    let intent = |model: &Model| model.on::<Review>().unwrap().intent.command();
     assert_eq!(intent(&model), "windlass rotate");
     press(&mut model, Key::Char('O'));
     assert_eq!(intent(&model), "windlass rotate --organisation");

@@ -9,11 +9,11 @@ use crate::console::actions::{ActionId, Key};
 use crate::console::components::{Line, Text};
 use crate::console::effect::Effect;
 use crate::console::live::Live;
-use crate::console::model::Screen;
+use crate::console::msg::{Border, Grip};
 use crate::console::panes::PaneId;
+use crate::console::review::Review;
 use crate::console::running::Running;
 use crate::console::sign_in::SignIn;
-use crate::console::split::{Border, Grip};
 use crate::console::update::update;
 use crate::console::view::look::{Look, Tone};
 use crate::console::{Model, Msg, layout, record as recording, wake};
@@ -34,30 +34,30 @@ fn held(model: &Model, x: u16, y: u16) -> Grip {
 #[test]
 fn a_border_follows_the_mouse_from_either_of_its_lines() {
     let mut model = console((120, 40), false);
-    let left = rect(&model, PaneId::Releases);
+    let left = rect(&model, PaneId::RELEASES);
     for x in [left.right() - 1, left.right()] {
         let grip = held(&model, x, 5);
         assert_eq!(grip.border, Border::Column);
         // Dragged to where it was grabbed, it does not move.
         update(&mut model, Msg::Drag(grip, x, 5));
-        assert_eq!(rect(&model, PaneId::Releases), left);
+        assert_eq!(rect(&model, PaneId::RELEASES), left);
     }
     let grip = held(&model, left.right(), 5);
     for x in [24, 40, 57, 71] {
         update(&mut model, Msg::Drag(grip, x, 5));
-        assert_eq!(rect(&model, PaneId::Releases).right(), x);
-        assert_eq!(rect(&model, PaneId::Channels).x, x);
+        assert_eq!(rect(&model, PaneId::RELEASES).right(), x);
+        assert_eq!(rect(&model, PaneId::CHANNELS).x, x);
     }
-    let upper = rect(&model, PaneId::Channels);
+    let upper = rect(&model, PaneId::CHANNELS);
     let grip = held(&model, 3, upper.bottom());
     assert_eq!(grip.border, Border::Row);
     update(&mut model, Msg::Drag(grip, 3, 12));
-    assert_eq!(rect(&model, PaneId::Charms).y, 12);
-    let credentials = rect(&model, PaneId::Credentials);
+    assert_eq!(rect(&model, PaneId::CHARMS).y, 12);
+    let credentials = rect(&model, PaneId::CREDENTIALS);
     let grip = held(&model, credentials.right(), credentials.y + 3);
     assert_eq!(grip.border, Border::Lower);
     update(&mut model, Msg::Drag(grip, 96, 20));
-    assert_eq!(rect(&model, PaneId::Activity).x, 96);
+    assert_eq!(rect(&model, PaneId::ACTIVITY).x, 96);
 }
 
 #[test]
@@ -88,10 +88,10 @@ fn however_far_is_dragged_every_pane_stays_and_the_usual_comes_back() {
 #[test]
 fn a_dragged_border_keeps_its_share_in_another_window() {
     let mut model = console((120, 40), false);
-    let grip = held(&model, rect(&model, PaneId::Releases).right(), 5);
+    let grip = held(&model, rect(&model, PaneId::RELEASES).right(), 5);
     update(&mut model, Msg::Drag(grip, 60, 5));
     update(&mut model, Msg::Resize(200, 40));
-    assert_eq!(rect(&model, PaneId::Releases).width, 100);
+    assert_eq!(rect(&model, PaneId::RELEASES).width, 100);
     // Nothing can be dragged below a dialog, or while one pane is zoomed.
     press(&mut model, Key::Char('?'));
     assert!(screen(&model).1.grips.is_empty());
@@ -103,11 +103,11 @@ fn a_dragged_border_keeps_its_share_in_another_window() {
 #[test]
 fn a_click_on_a_title_focuses_and_a_second_click_opens() {
     let mut model = console((120, 40), false);
-    let title = rect(&model, PaneId::Channels);
+    let title = rect(&model, PaneId::CHANNELS);
     let clicked = screen(&model).1.click(title.x + 4, title.y).unwrap();
     update(&mut model, clicked);
-    assert_eq!(model.pane, PaneId::Channels);
-    update(&mut model, Msg::Select(PaneId::Releases, 0));
+    assert_eq!(model.pane, PaneId::CHANNELS);
+    update(&mut model, Msg::Select(PaneId::RELEASES, 0));
     update(&mut model, Msg::Twice);
     assert!(
         model
@@ -119,9 +119,9 @@ fn a_click_on_a_title_focuses_and_a_second_click_opens() {
     press(&mut model, Key::Esc);
     model.runs = vec![record(Some(Outcome::Done))];
     crate::console::panes::rebuild_activity(&mut model);
-    update(&mut model, Msg::Select(PaneId::Activity, 0));
+    update(&mut model, Msg::Select(PaneId::ACTIVITY, 0));
     update(&mut model, Msg::Twice);
-    assert!(matches!(model.screen, Screen::Run(_)));
+    assert!(model.on::<Running>().is_some());
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_text_goes_to_the_pager_whole() {
     assert!(text.lines().count() + 8 > shown.lines.len());
     model.modal = None;
     let run = record(Some(Outcome::Done));
-    model.screen = Screen::Run(Running::of(run.id.clone()));
+    model.show(Running::of(run.id.clone()));
     model.runs = vec![run];
     let effects = press(&mut model, Key::Char('v'));
     assert!(matches!(effects.as_slice(), [Effect::Page(text)] if text.contains("2025-01-27")));
@@ -214,7 +214,9 @@ fn ended(notify: Notify, focus: bool, seconds: i64) -> Vec<Effect> {
     model.setting.wishes.notify = notify;
     let mut run = record(Some(Outcome::Failed));
     run.finished_at = Some(now() + TimeDelta::seconds(seconds));
-    model.live.insert(run.id.clone(), Live::new(run.plan.clone()));
+    model
+        .live_mut()
+        .insert(run.id.clone(), Live::new(run.plan.clone()));
     update(&mut model, Msg::Focus(focus));
     let msg = Msg::Ended(run.id.clone(), now(), Box::new(Ok(run)));
     let mut effects = update(&mut model, msg);
@@ -269,7 +271,7 @@ fn what_changes_nothing_asks_for_no_frame() {
         cancel_requested: false,
         outcome: None,
     };
-    model.live.insert(run.id.clone(), Live::new(run.plan));
+    model.live_mut().insert(run.id.clone(), Live::new(run.plan));
     let mut told = |progress: &RunProgress| {
         update(&mut model, Msg::Progress(Box::new(progress.clone())));
         model.still
@@ -318,7 +320,7 @@ impl Tape {
                     let mut scratch = self.model.clone();
                     let before = Effect::Plan { id, previous, intent };
                     answer(&mut scratch, vec![before]);
-                    if let Screen::Review(review) = &scratch.screen {
+                    if let Some(review) = scratch.on::<Review>() {
                         let plan = Ok(review.plan.clone().unwrap());
                         let msg = Msg::Planned(id, now(), scratch.snapshot.clone(), Box::new(plan));
                         self.take(msg);
@@ -344,7 +346,7 @@ fn a_recorded_session_is_replayed_to_the_same_screen() {
     let mut tape = Tape::of(model);
     tape.take(Msg::FirstFrame(now()));
     tape.take(Msg::Resize(130, 44));
-    tape.take(Msg::Select(PaneId::Channels, 2));
+    tape.take(Msg::Select(PaneId::CHANNELS, 2));
     tape.take(Msg::Twice);
     tape.take(Msg::Key(Key::Esc));
     tape.take(Msg::Act(ActionId::FILTER));
@@ -354,8 +356,8 @@ fn a_recorded_session_is_replayed_to_the_same_screen() {
         before: 1,
     };
     tape.take(Msg::Drag(grip, 60, 5));
-    tape.take(Msg::Wheel(Some(PaneId::Channels), 1));
-    tape.take(Msg::Pane(PaneId::Releases));
+    tape.take(Msg::Wheel(Some(PaneId::CHANNELS), 1));
+    tape.take(Msg::Pane(PaneId::RELEASES));
     tape.take(Msg::Said("something".to_owned()));
     tape.take(Msg::Clock(now() + TimeDelta::minutes(3)));
     // Reading the runs counts a request too: without it the refresh would never end in the replay.

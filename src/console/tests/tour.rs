@@ -4,6 +4,7 @@
 use super::world::{answer, console, press, screen, setting, type_in};
 use crate::console::actions::Key;
 use crate::console::effect::Effect;
+use crate::console::layout;
 use crate::console::tour::{self, Step};
 use crate::console::update::update;
 use crate::console::{Model, Msg};
@@ -12,7 +13,7 @@ use crate::console::{Model, Msg};
 fn demo(size: (u16, u16)) -> Model {
     let mut model = console(size, false);
     model.setting.demo = true;
-    model.tour = Some(Step::FIRST);
+    model.set_tour(Some(Step::FIRST));
     model
 }
 
@@ -37,7 +38,7 @@ fn every_step_is_done_by_doing_it() {
     let mut model = demo((80, 24));
     let mut all = Vec::new();
     let mut told = |model: &Model, step: Option<Step>| {
-        assert_eq!(model.tour, step);
+        assert_eq!(model.tour(), step);
         all.push(hint(model));
     };
     told(&model, Some(Step::Plan));
@@ -51,7 +52,7 @@ fn every_step_is_done_by_doing_it() {
         panic!("{effects:?}");
     };
     let (id, run) = (*id, crate::journal::RunId("a-run".into()));
-    assert_eq!(model.tour, Some(Step::Start), "until it has begun");
+    assert_eq!(model.tour(), Some(Step::Start), "until it has begun");
     let effects = update(&mut model, Msg::Started(id, Ok(run)));
     answer(&mut model, effects);
     told(&model, Some(Step::Back));
@@ -60,7 +61,7 @@ fn every_step_is_done_by_doing_it() {
     press(&mut model, Key::Char('2'));
     told(&model, Some(Step::Help));
     assert_eq!(key(&mut model, Key::Char('?')), [Effect::EndTour]);
-    assert_eq!(model.tour, None);
+    assert_eq!(model.tour(), None);
     let said = [
         "1/6  press p to plan publishing 2025-01-27; nothing changes yet",
         "2/6  nothing has changed; press enter to confirm it",
@@ -93,7 +94,7 @@ fn over_a_dialog_that_it_does_not_speak_of_it_is_silent() {
     // A confirmation for something else is not a step of the tour.
     press(&mut model, Key::Char('R'));
     press(&mut model, Key::Enter);
-    assert!(model.modal.is_some() && model.tour != Some(Step::Start));
+    assert!(model.modal.is_some() && model.tour() != Some(Step::Start));
     assert!(!hint(&model).contains("6  "), "{}", hint(&model));
 }
 
@@ -104,22 +105,22 @@ fn who_turns_back_meets_the_step_again() {
         for one in keys {
             press(&mut model, *one);
         }
-        assert!(model.tour > Some(Step::Plan));
+        assert!(model.tour() > Some(Step::Plan));
         for _ in keys {
             press(&mut model, Key::Esc);
         }
-        assert_eq!(model.tour, Some(Step::Plan));
+        assert_eq!(model.tour(), Some(Step::Plan));
     }
     // Another review is not the one of the tour.
     press(&mut model, Key::Char('R'));
-    assert_eq!(model.tour, Some(Step::Plan));
+    assert_eq!(model.tour(), Some(Step::Plan));
 }
 
 #[test]
 fn a_key_drops_it_and_the_shell_is_told_to_remember() {
     let mut model = demo((80, 24));
     assert_eq!(key(&mut model, Key::Char('T')), [Effect::EndTour]);
-    assert_eq!(model.tour, None);
+    assert_eq!(model.tour(), None);
     assert!(
         model
             .notice
@@ -131,7 +132,7 @@ fn a_key_drops_it_and_the_shell_is_told_to_remember() {
     assert_eq!(key(&mut model, Key::Char('j')), []);
     assert!(!screen(&model).0.contains("1/6"));
     assert_eq!(key(&mut model, Key::Char('T')), []);
-    assert_eq!(model.tour, Some(Step::FIRST));
+    assert_eq!(model.tour(), Some(Step::FIRST));
     assert!(hint(&model).contains("1/6"));
 }
 
@@ -139,7 +140,7 @@ fn a_key_drops_it_and_the_shell_is_told_to_remember() {
 fn it_is_the_demo_worlds_alone_and_needs_room() {
     for size in [(79, 24), (80, 23), (44, 10)] {
         let model = demo(size);
-        assert!(!tour::shown(&model), "{size:?}");
+        assert!(!layout::has_hint(&model), "{size:?}");
         assert!(!screen(&model).0.contains("1/6"), "{size:?}");
     }
     let mut real = demo((120, 40));
@@ -147,7 +148,7 @@ fn it_is_the_demo_worlds_alone_and_needs_room() {
     assert!(!screen(&real).0.contains("1/6"));
     let mut plain = console((120, 40), false);
     assert_eq!(key(&mut plain, Key::Char('T')), []);
-    assert_eq!(plain.tour, None);
+    assert_eq!(plain.tour(), None);
     let mut looking = demo((120, 40));
     looking.setting = setting(true);
     looking.setting.demo = true;

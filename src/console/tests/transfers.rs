@@ -8,8 +8,9 @@ use crate::console::actions::{ActionId, Availability, Key};
 use crate::console::dialogs::Choose;
 use crate::console::effect::Effect;
 use crate::console::image::There;
-use crate::console::model::Screen;
+use crate::console::review::Review;
 use crate::console::update::update;
+use crate::console::upload::EngineImages;
 use crate::console::upload::Upload;
 use crate::console::upload::read;
 use crate::console::{Model, Msg, registry};
@@ -18,10 +19,7 @@ use crate::domain::{Problem, ProblemKind, ResourceRevision};
 use crate::plan::{Content, Plan};
 
 pub(super) fn plan_of(model: &Model) -> Option<Plan> {
-    match &model.screen {
-        Screen::Review(review) => review.plan.clone(),
-        _ => None,
-    }
+    model.on::<Review>().and_then(|review| review.plan.clone())
 }
 
 fn can(model: &Model, id: ActionId) -> Availability {
@@ -112,7 +110,7 @@ fn a_line_for_a_file_is_a_path() {
 fn an_upload_takes_a_name_a_look_and_a_word() {
     let mut model = on_charms((120, 40), 1);
     assert!(press(&mut model, Key::Char('u')).is_empty());
-    assert_eq!(model.engines.len(), 1, "the engines were asked");
+    assert_eq!(model.state::<EngineImages>().0.len(), 1, "the engines were asked");
     assert!(press(&mut model, Key::Enter).is_empty());
     assert!(
         model.dialog::<Upload>().is_some(),
@@ -333,7 +331,7 @@ fn a_revision_is_released_from_its_own_row() {
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char(' '));
     assert!(!screen(&model).0.contains("    r49"), "folded again");
-    let row = model.panes.charms.selected().unwrap();
+    let row = model.charm_rows().selected().unwrap();
     assert!(row.resource().is_none(), "the charm is selected");
 }
 
@@ -495,7 +493,7 @@ fn details_tell_what_is_behind_every_revision() {
     );
     assert!(text.contains("release") && text.contains("2023-12-05"));
     // A read that began earlier does not remove it.
-    let effects = crate::console::update::refresh(&mut model);
+    let effects = crate::console::refresh::refresh(&mut model);
     let Some(Effect::Refresh { id, .. }) = effects.first() else {
         panic!("{effects:?}");
     };
@@ -509,7 +507,7 @@ fn details_tell_what_is_behind_every_revision() {
 fn a_refresh_asks_for_what_is_behind_new_revisions_on_screen() {
     let mut model = on_charms((120, 40), 1);
     press(&mut model, Key::Char(' '));
-    let effects = crate::console::update::refresh(&mut model);
+    let effects = crate::console::refresh::refresh(&mut model);
     let Some(Effect::Refresh { id, .. }) = effects.first() else {
         panic!("{effects:?}");
     };

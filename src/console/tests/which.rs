@@ -5,7 +5,7 @@ use super::styled::{frame, line};
 use super::world::{console, press};
 use crate::console::actions::{self, Key};
 use crate::console::view::look::Look;
-use crate::console::{Model, layout, tour};
+use crate::console::{Model, tour};
 
 const PREFIX: Key = Key::Char('g');
 
@@ -69,8 +69,8 @@ fn in_plain_text_no_line_is_of_two_texts() {
         let mut model = console(size, false);
         model.setting.look = Look::PLAIN;
         model.setting.demo = true;
-        model.tour = Some(tour::Step::FIRST);
-        layout::settle(&mut model);
+        model.set_tour(Some(tour::Step::FIRST));
+        crate::console::update::fit(&mut model);
         let before = lines(&model);
         press(&mut model, PREFIX);
         let entries = actions::following(&model, PREFIX);

@@ -25,13 +25,13 @@ fn lines(model: &Model) -> Vec<String> {
 fn no_pane_has_empty_columns_while_its_neighbour_is_cut() {
     for columns in [100, 120, 160, 200, 260] {
         let model = console((columns, 50), false);
-        let upper = [PaneId::Releases, PaneId::Channels];
-        let lower = [PaneId::Charms, PaneId::Credentials, PaneId::Activity];
+        let upper = [PaneId::RELEASES, PaneId::CHANNELS];
+        let lower = [PaneId::CHARMS, PaneId::CREDENTIALS, PaneId::ACTIVITY];
         for row in [&upper[..], &lower[..]] {
-            let cut = |pane: &PaneId| usize::from(width(&model, *pane)) < model.panes.needs.of(*pane).full;
-            let wide = |pane: &PaneId| usize::from(width(&model, *pane)) > model.panes.needs.of(*pane).full;
+            let cut = |pane: &PaneId| usize::from(width(&model, *pane)) < panes::need(&model, *pane).full;
+            let wide = |pane: &PaneId| usize::from(width(&model, *pane)) > panes::need(&model, *pane).full;
             // Date and versions are useful only as a whole: releases may stay brief.
-            let cut = row.iter().filter(|pane| **pane != PaneId::Releases).any(cut);
+            let cut = row.iter().filter(|pane| **pane != PaneId::RELEASES).any(cut);
             assert!(!cut || !row.iter().any(wide), "{columns} {row:?}");
         }
     }
@@ -79,7 +79,7 @@ fn panes_and_columns_stay_where_they_are_while_rows_come_and_go() {
 fn a_new_size_takes_widths_again() {
     let mut model = console((160, 40), false);
     let mut snapshot = (*model.snapshot).clone();
-    let widest = width(&model, PaneId::Channels);
+    let widest = width(&model, PaneId::CHANNELS);
     for facts in snapshot
         .charms
         .values_mut()
@@ -89,10 +89,10 @@ fn a_new_size_takes_widths_again() {
     }
     model.snapshot = Arc::new(snapshot);
     panes::rebuild(&mut model);
-    assert_eq!(width(&model, PaneId::Channels), widest);
+    assert_eq!(width(&model, PaneId::CHANNELS), widest);
     update(&mut model, Msg::Resize(161, 40));
     update(&mut model, Msg::Resize(160, 40));
-    assert!(model.panes.needs.of(PaneId::Channels).full < usize::from(widest));
+    assert!(panes::need(&model, PaneId::CHANNELS).full < usize::from(widest));
 }
 
 #[test]
@@ -147,15 +147,15 @@ fn a_long_title_of_a_run_takes_no_column_from_charms_and_credentials() {
         super::standing::with_runs(&mut model, vec![run]);
         model.warm = true;
         panes::rebuild(&mut model);
-        let needs = |pane| model.panes.needs.of(pane);
-        let activity = needs(PaneId::Activity);
+        let needs = |pane| panes::need(&model, pane);
+        let activity = needs(PaneId::ACTIVITY);
         assert!(activity.full > activity.brief);
-        let brief = usize::from(width(&model, PaneId::Activity)) == activity.brief;
+        let brief = usize::from(width(&model, PaneId::ACTIVITY)) == activity.brief;
         let places = layout::layout(&model);
         let (buffer, ..) = frame(&model);
         for (pane, rect) in places.panes {
             let whole = usize::from(rect.width) >= needs(pane).full;
-            if matches!(pane, PaneId::Charms | PaneId::Credentials) {
+            if matches!(pane, PaneId::CHARMS | PaneId::CREDENTIALS) {
                 assert!(whole || brief, "{size:?} {pane:?}");
             }
             for y in (rect.y + 1..rect.bottom() - 1).filter(|_| whole) {

@@ -6,7 +6,7 @@ use super::world::{console, now, press, record, screen, type_in};
 use crate::console::actions::{ActionId, Availability, Key};
 use crate::console::effect::Effect;
 use crate::console::live::Live;
-use crate::console::model::Screen;
+use crate::console::review::Review;
 use crate::console::running::Running;
 use crate::console::update::update;
 use crate::console::workflows::Workflows;
@@ -266,7 +266,7 @@ fn what_cannot_be_started_by_hand_says_so_and_a_failed_look_keeps_the_list() {
         "{text}"
     );
     press(&mut model, Key::Esc);
-    assert!(!model.dialog::<Workflows>().is_some());
+    assert!(model.dialog::<Workflows>().is_none());
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn dispatched(model: &mut Model) -> RunRecord {
     press(model, Key::Enter);
     type_in(model, "2025-01-27");
     press(model, Key::Enter);
-    let Screen::Review(review) = &model.screen else {
+    let Some(review) = model.on::<Review>() else {
         panic!("no review");
     };
     let mut run = record(Some(Outcome::Done));
@@ -380,8 +380,10 @@ fn a_started_workflow_is_followed_until_it_ends() {
     for size in [(120, 40), (80, 24)] {
         let mut model = console(size, false);
         let run = dispatched(&mut model);
-        model.live.insert(run.id.clone(), Live::new(run.plan.clone()));
-        model.screen = Screen::Run(Running::of(run.id.clone()));
+        model
+            .live_mut()
+            .insert(run.id.clone(), Live::new(run.plan.clone()));
+        model.show(Running::of(run.id.clone()));
         let ended = Msg::Ended(run.id.clone(), now(), Box::new(Ok(run.clone())));
         let effects = update(&mut model, ended);
         let follow = effects

@@ -13,7 +13,7 @@ use crate::config::Workspace;
 use crate::console::actions::Key;
 use crate::console::effect::Effect;
 use crate::console::model::Setting;
-use crate::console::paths::Folder;
+use crate::console::msg::Folder;
 use crate::console::update::update;
 use crate::console::view::look::Look;
 use crate::console::view::{self, Drawn};

@@ -3,9 +3,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::go;
 use crate::console::effect::{Effect, RequestId};
-use crate::console::{Model, panes, workflows};
+use crate::console::{Model, panes, refresh, workflows};
 use crate::domain::Problem;
 use crate::journal::RunRecord;
 
@@ -38,16 +37,15 @@ pub(super) fn runs_read(
         Err(problem) => model.journal.problem = Some(problem),
     }
     panes::rebuild_activity(model);
-    panes::rebuild_rhythm(model);
     let mut effects = workflows::follow_recent(model);
-    effects.extend(go::refresh_changed(model));
+    effects.extend(refresh::refresh_changed(model));
     effects
 }
 
 /// Returns true if `run` has ended since the journal was last read, in another windlass. The end of
 /// a run of this console is reported by itself and followed by a whole refresh.
 fn has_ended(model: &Model, run: &RunRecord) -> bool {
-    let here = model.live.get(&run.id).is_some_and(|live| !live.ended);
+    let here = model.live().get(&run.id).is_some_and(|live| !live.ended);
     if run.running || here {
         return false;
     }

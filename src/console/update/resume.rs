@@ -2,7 +2,6 @@
 
 use crate::console::components::Line;
 use crate::console::dialogs::{Prompt, Purpose};
-use crate::console::model::Screen;
 use crate::console::view::look::Tone;
 use crate::console::{Model, running};
 use crate::journal::{RunId, RunRecord, StepOutcome};
@@ -10,10 +9,8 @@ use crate::plan::Intent;
 
 /// Asks for the word that confirms resuming the selected run.
 pub(in crate::console) fn ask(model: &mut Model) {
-    let run = match &model.screen {
-        Screen::Run(running) => Some(running.run.clone()),
-        _ => model.panes.activity.selected().map(|row| row.run.clone()),
-    };
+    let selected = || model.run_rows().selected().map(|row| row.run.clone());
+    let run = running::shown(model).or_else(selected);
     if let Some(run) = run {
         ask_for(model, &run);
     }

@@ -1,13 +1,11 @@
-//! Runs what is selected in the palette or in help, and focuses a pane from any screen.
+//! Runs what is selected in the palette or in help.
 
 use crate::console::actions;
 use crate::console::command::{self, Param};
 use crate::console::dialogs::palette::{self, PaletteEntry};
 use crate::console::dialogs::{Help, Palette, help};
 use crate::console::effect::Effect;
-use crate::console::model::Screen;
-use crate::console::panes::PaneId;
-use crate::console::{Model, jumps, paths};
+use crate::console::{Model, paths};
 
 /// Runs what is selected in help.
 pub(in crate::console) fn run_from_help(model: &mut Model) -> Vec<Effect> {
@@ -20,7 +18,7 @@ pub(in crate::console) fn run_from_help(model: &mut Model) -> Vec<Effect> {
         }
         chosen
     });
-    chosen.map_or_else(Vec::new, |spec| super::perform(model, spec))
+    chosen.map_or_else(Vec::new, |spec| actions::perform(model, spec))
 }
 
 /// Runs what is selected in the palette. A command with missing words asks for the next one.
@@ -36,21 +34,12 @@ pub(in crate::console) fn run_from_palette(model: &mut Model) -> Vec<Effect> {
             model.open(Palette::with(format!("{} ", offer.typed.with(&offer.word))));
             paths::ask(model)
         }
-        Some(PaletteEntry::Action(spec)) => super::perform(model, spec),
+        Some(PaletteEntry::Action(spec)) => actions::perform(model, spec),
         None => {
             model.open(dialog);
             Vec::new()
         }
     }
-}
-
-/// Focuses `pane` from any screen. A review is left as with its own key: nothing was changed.
-pub(super) fn to_pane(model: &mut Model, pane: PaneId) {
-    if !matches!(model.screen, Screen::Panes) {
-        model.interrupted = None;
-        model.screen = Screen::Panes;
-    }
-    jumps::jump(model, pane);
 }
 
 /// Puts what is selected in the palette into its field: the title of an action, which stays

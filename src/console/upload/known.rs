@@ -3,10 +3,17 @@
 
 use super::Upload;
 use crate::console::panes::charms;
+use crate::console::state::state;
 use crate::console::{Model, paths};
-use crate::domain::{CharmName, ResourceName, ResourceRevision};
+use crate::domain::{CharmName, ResourceName, ResourceRevision, SanitizedText};
 use crate::plan::{UploadIntent, known_images};
 use crate::services::engine::Wanted;
+
+/// Names of the images that container engines of this machine have.
+#[derive(Clone, Debug, Default)]
+pub struct EngineImages(pub Vec<SanitizedText>);
+
+state!(EngineImages);
 
 /// A completion and its description.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +78,7 @@ pub fn images(model: &Model, charm: &CharmName, resource: &ResourceName) -> Vec<
             }
         })
         .collect();
-    found.extend(model.engines.iter().map(|name| Known {
+    found.extend(model.state::<EngineImages>().0.iter().map(|name| Known {
         text: name.to_string(),
         about: "on this machine".to_owned(),
     }));

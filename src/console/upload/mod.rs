@@ -9,7 +9,7 @@ mod read;
 mod update;
 pub mod view;
 
-pub use known::{Known, images, known};
+pub use known::{EngineImages, Known, images, known};
 pub use read::{WITH_PATH, absolute, read};
 pub use update::open;
 

@@ -16,7 +16,7 @@ use crate::plan::{Content, Intent, UploadIntent};
 
 /// Opens the dialog for the selected resource.
 pub fn open(model: &mut Model) -> Vec<Effect> {
-    let Some(row) = model.panes.charms.selected() else {
+    let Some(row) = model.charm_rows().selected() else {
         return Vec::new();
     };
     let Some((resource, _)) = row.resource() else {

@@ -207,7 +207,7 @@ fn share(model: &Model, dialog: &Upload, content: &Content) -> Option<String> {
         wanted: Wanted::From(source.clone()),
         to: Some((dialog.charm.clone(), dialog.resource.clone())),
     };
-    let seen = model.images.fetched.get(&look)?.seen.as_ref()?;
+    let seen = model.images().fetched.get(&look)?.seen.as_ref()?;
     let There::Layers(there) = &seen.there else {
         return None;
     };

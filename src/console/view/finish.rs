@@ -22,7 +22,7 @@ pub fn select(model: &Model, frame: &mut Frame, rect: Rect, focus: bool) {
     let marked = near.clone().any(|x| symbol(x) == Some(sign));
     let free = symbol(rect.x) == Some(" ") && !near.is_empty();
     if !marked && free {
-        buffer.set_string(rect.x, rect.y, sign, look.style(super::Tone::Accent));
+        buffer.set_string(rect.x, rect.y, sign, look.style(super::look::Tone::Accent));
     }
     buffer.set_style(rect, look.selected(focus));
     if focus {

@@ -5,11 +5,10 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::look::{Glyph, Tone};
-use super::pane::worse;
 use super::piece::{Piece, spans};
 use crate::console::actions::ActionId;
 use crate::console::panes::credentials;
-use crate::console::{Model, wake, words};
+use crate::console::{Model, queue, wake, words};
 use crate::domain::Observed;
 use crate::domain::credential::days_in_short;
 use crate::domain::snapshot::SourceStatus;
@@ -53,7 +52,7 @@ fn right(model: &Model) -> Vec<Piece> {
     let look = &model.setting.look;
     let mut pieces = Vec::new();
     // Show what expires next; the value in the secrets counts too.
-    if let Some(credential) = credentials::nearest(model.panes.credentials.rows()) {
+    if let Some(credential) = credentials::nearest(model.credential_rows().rows()) {
         let facts = &credential.facts;
         let tone = credentials::tone(credential, model.now);
         let name = match (&credential.role, facts.kind.as_str()) {
@@ -87,7 +86,7 @@ fn right(model: &Model) -> Vec<Piece> {
     if model.setting.read_only {
         pieces.push(Piece::new("  read-only", Tone::Warn));
     }
-    if model.busy() {
+    if queue::busy(model) {
         pieces.push(Piece::new(
             format!("  {} running", look.glyph(Glyph::Running)),
             Tone::Accent,
@@ -180,4 +179,20 @@ fn service(model: &Model, name: &str, standing: SourceStatus) -> Vec<Piece> {
             tone,
         ),
     ]
+}
+
+/// Returns the worse of two standings.
+const fn worse(a: SourceStatus, b: SourceStatus) -> SourceStatus {
+    const fn rank(standing: SourceStatus) -> u8 {
+        match standing {
+            SourceStatus::Known => 0,
+            SourceStatus::Stale => 1,
+            SourceStatus::Absent => 2,
+            SourceStatus::NotAsked => 3,
+            SourceStatus::NoCredential => 4,
+            SourceStatus::Forbidden => 5,
+            SourceStatus::Unknown => 6,
+        }
+    }
+    if rank(a) >= rank(b) { a } else { b }
 }

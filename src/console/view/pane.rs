@@ -7,32 +7,34 @@ use super::found::Found;
 use super::look::{Glyph, Tone};
 use super::piece::{Cells, Piece};
 use super::{Drawn, boxed, finish, foot, scroll_mark};
-use crate::console::listing::{Keyed, Listing};
-use crate::console::panes::{self, PaneId, activity, channels, charms, credentials, releases};
+use crate::console::listing::AnyList;
+use crate::console::panes::{self, PaneSpec};
 use crate::console::sorting::Sorting;
-use crate::console::{Model, Msg, layout, links, words};
-use crate::domain::snapshot::SourceStatus;
+use crate::console::{Model, Msg, layout, words};
 
 /// Draws the line of tabs.
 pub fn tabs(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     let look = &model.setting.look;
     let mut x = area.x + 1;
     let room = usize::from(area.width).saturating_sub(1);
-    let fits = |name: fn(PaneId) -> &'static str| {
-        let all: usize = PaneId::ALL.iter().map(|pane| name(*pane).len() + 4).sum();
+    let fits = |name: fn(&PaneSpec) -> &'static str| {
+        let all: usize = model.panes.iter().map(|pane| name(pane).len() + 4).sum();
         all <= room
     };
+    let title: fn(&PaneSpec) -> &'static str = |pane| pane.id.title();
+    let short: fn(&PaneSpec) -> &'static str = |pane| pane.short_title;
+    let none: fn(&PaneSpec) -> &'static str = |_| "";
     // The visible pane's border has its full name.
-    let name: fn(PaneId) -> &'static str = if fits(PaneId::title) {
-        PaneId::title
-    } else if fits(PaneId::short_title) {
-        PaneId::short_title
+    let name = if fits(title) {
+        title
+    } else if fits(short) {
+        short
     } else {
-        |_| ""
+        none
     };
-    for pane in PaneId::ALL {
-        let own = pane == model.pane;
-        let text = format!("{} {}", pane.number(), name(pane));
+    for pane in model.panes {
+        let own = pane.id == model.pane;
+        let text = format!("{} {}", model.pane_number(pane.id), name(pane));
         let text = if own && !look.borders {
             format!("[{}]", text.trim_end())
         } else {
@@ -46,26 +48,22 @@ pub fn tabs(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
         if own {
             frame.buffer_mut().set_style(rect, look.selected(true));
         }
-        drawn.hit(rect, Msg::Pane(pane));
+        drawn.hit(rect, Msg::Pane(pane.id));
         x += columns;
     }
 }
 
 /// Draws `pane` into `area`.
-pub fn draw(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
-    let focus = model.pane == pane;
-    drawn.hit(area, Msg::Pane(pane));
-    drawn.wheel(area, Some(pane));
+pub fn draw(model: &Model, pane: &PaneSpec, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
+    let focus = model.pane == pane.id;
+    drawn.hit(area, Msg::Pane(pane.id));
+    drawn.wheel(area, Some(pane.id));
     let title = title(model, pane);
     let inner = boxed(model, frame, area, &title, Some(age(model, pane)), focus);
     let width = usize::from(inner.width);
     let mut rows_at = inner;
-    if pane.has_heading(area.width) {
-        let cells = match pane {
-            PaneId::Releases => releases::view::heading(model, width),
-            PaneId::Credentials => credentials::view::heading(model, width),
-            _ => channels::view::heading(model, width),
-        };
+    if (pane.has_heading)(area.width) {
+        let cells = (pane.heading)(model, width);
         frame.render_widget(cells.line(&model.setting.look), Rect { height: 1, ..inner });
         rows_at = Rect {
             y: inner.y + 1,
@@ -74,8 +72,7 @@ pub fn draw(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame, drawn: &
         };
     }
     let height = layout::list_height(pane, area);
-    let panes = &model.panes;
-    let filter = panes::filter(panes, pane);
+    let listing = (pane.list)(model);
     let mut list = List {
         model,
         pane,
@@ -83,27 +80,10 @@ pub fn draw(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame, drawn: &
         frame,
         drawn,
         focus,
-        found: Found::of(filter),
+        found: Found::of(listing.filter()),
     };
-    let offset = match pane {
-        PaneId::Releases => list.rows(&panes.releases, height, releases::view::row, |row| {
-            releases::link(model.workspace(), &row.name)
-        }),
-        PaneId::Channels => list.rows(&panes.channels, height, channels::view::row, |row| {
-            Some(links::charm(row.charm.as_str()))
-        }),
-        PaneId::Charms => list.rows(&panes.charms, height, charms::view::row, |row| {
-            matches!(row.what, charms::What::Charm(_)).then(|| links::charm(row.charm.as_str()))
-        }),
-        PaneId::Credentials => list.rows(
-            &panes.credentials,
-            height,
-            credentials::view::row,
-            credentials::Row::link,
-        ),
-        PaneId::Activity => list.rows(&panes.activity, height, activity::view::row, |_| None),
-    };
-    let (shown, _) = panes::counts(panes, pane);
+    list.rows(listing, height);
+    let (shown, _) = listing.counts();
     let below = u16::from(panes::standing::has_banner(model, pane));
     if shown == 0 {
         let area = Rect {
@@ -114,20 +94,18 @@ pub fn draw(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame, drawn: &
         empty(model, pane, area, frame);
     }
     let height = height.saturating_sub(usize::from(below));
-    let marked = scroll_mark(model, frame, area, offset, height, shown);
-    if pane == PaneId::Releases {
-        // Some border is kept beside the mark, so that they are not read as one.
-        let beside = if marked > 0 { marked + 2 } else { 0 };
-        let room = usize::from(area.width).saturating_sub(4 + beside);
-        if let Some(text) = panes::rhythm::foot(model, room) {
-            foot(model, frame, area, &text);
-        }
+    let marked = scroll_mark(model, frame, area, listing.offset(), height, shown);
+    // Some border is kept beside the mark, so that they are not read as one.
+    let beside = if marked > 0 { marked + 2 } else { 0 };
+    let room = usize::from(area.width).saturating_sub(4 + beside);
+    if let Some(text) = (pane.foot)(model, room) {
+        foot(model, frame, area, &text);
     }
 }
 
 struct List<'a, 'f, 'b> {
     model: &'a Model,
-    pane: PaneId,
+    pane: &'a PaneSpec,
     area: Rect,
     frame: &'a mut Frame<'f>,
     drawn: &'b mut Drawn,
@@ -137,7 +115,7 @@ struct List<'a, 'f, 'b> {
 
 impl List<'_, '_, '_> {
     /// Draws the banner, if the pane has one; returns the area below it.
-    fn banner<R: Keyed>(&mut self, listing: &Listing<R>) -> Rect {
+    fn banner(&mut self, listing: &dyn AnyList) -> Rect {
         let (area, look) = (self.area, &self.model.setting.look);
         if !listing.has_banner() || area.height == 0 || area.width < 3 {
             return area;
@@ -157,7 +135,7 @@ impl List<'_, '_, '_> {
             if selected {
                 self.frame.buffer_mut().set_style(rect, look.selected(self.focus));
             }
-            self.drawn.hit(rect, Msg::Banner(self.pane));
+            self.drawn.hit(rect, Msg::Banner(self.pane.id));
         }
         Rect {
             y: area.y + 1,
@@ -166,17 +144,11 @@ impl List<'_, '_, '_> {
         }
     }
 
-    fn rows<R: Keyed>(
-        &mut self,
-        listing: &Listing<R>,
-        height: usize,
-        draw: impl Fn(&Model, &R, usize) -> Cells,
-        page: impl Fn(&R) -> Option<String>,
-    ) -> usize {
+    fn rows(&mut self, listing: &dyn AnyList, height: usize) {
         let look = &self.model.setting.look;
         let area = self.banner(listing);
         let height = height.min(usize::from(area.height));
-        for ((at, row), y) in listing.window(height).zip(area.y..) {
+        for ((at, row, marked), y) in listing.in_window(height).into_iter().zip(area.y..) {
             let rect = Rect { y, height: 1, ..area };
             let selected = at == listing.index() && !listing.on_banner();
             let mark = if selected { look.glyph(Glyph::Cursor) } else { " " };
@@ -185,7 +157,7 @@ impl List<'_, '_, '_> {
             }
             let mut cells = Cells::new(2);
             cells.push(Piece::new(mark, Tone::Accent));
-            if listing.marked().contains(row.key()) {
+            if marked {
                 cells.push(Piece::new(look.glyph(Glyph::Marked), Tone::Accent));
             }
             self.frame
@@ -195,21 +167,20 @@ impl List<'_, '_, '_> {
                 width: rect.width - 2,
                 ..rect
             };
-            let cells = draw(self.model, row, usize::from(text.width));
+            let cells = (self.pane.row)(self.model, row, usize::from(text.width));
             self.frame.render_widget(cells.line(look), text);
             if let Some(found) = &mut self.found {
                 found.mark(self.frame.buffer_mut(), text, look.found());
             }
-            if let Some(page) = page(row) {
+            if let Some(page) = (self.pane.row_page)(self.model, row) {
                 self.drawn.links.push((text, page));
             }
             if selected {
                 finish::select(self.model, self.frame, rect, self.focus);
             }
             self.drawn.rows_built += 1;
-            self.drawn.hit(rect, Msg::Select(self.pane, at));
+            self.drawn.hit(rect, Msg::Select(self.pane.id, at));
         }
-        listing.offset()
     }
 }
 
@@ -222,26 +193,24 @@ const fn sort_sign(model: &Model, sorting: Sorting) -> &'static str {
     model.setting.look.glyph(glyph)
 }
 
-fn title(model: &Model, pane: PaneId) -> String {
-    let mut title = format!("{} {}", pane.number(), pane.title());
-    let filter = panes::filter(&model.panes, pane);
-    if !filter.is_empty() || (model.filtering.is_some() && model.pane == pane) {
-        let (_, all) = panes::counts(&model.panes, pane);
-        let found = panes::matches(&model.panes, pane);
+fn title(model: &Model, pane: &PaneSpec) -> String {
+    let mut title = format!("{} {}", model.pane_number(pane.id), pane.id.title());
+    let list = (pane.list)(model);
+    let filter = list.filter();
+    if !filter.is_empty() || (model.filtering.is_some() && model.pane == pane.id) {
+        let (found, (_, all)) = (list.matches(), list.counts());
         title.push_str(&format!("  /{filter} ({found} of {all})"));
     }
-    if let Some((column, sorting)) = panes::sorting(&model.panes, pane) {
+    if let Some((column, sorting)) = list.sorting() {
         title.push_str(&format!("  by {column} {}", sort_sign(model, sorting)));
     }
     title
 }
 
 /// Returns the note in the title: what is new, and the age of the data.
-fn age(model: &Model, pane: PaneId) -> Vec<Piece> {
+fn age(model: &Model, pane: &PaneSpec) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    if pane == PaneId::Releases
-        && let Some(note) = releases::view::note(model)
-    {
+    if let Some(note) = (pane.note)(model) {
         pieces.push(Piece::new(format!("{note} "), Tone::Accent));
     }
     let note = panes::standing::note(model, pane);
@@ -249,7 +218,7 @@ fn age(model: &Model, pane: PaneId) -> Vec<Piece> {
     pieces
 }
 
-fn empty(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame) {
+fn empty(model: &Model, pane: &PaneSpec, area: Rect, frame: &mut Frame) {
     let lines = panes::standing::empty(model, pane);
     let room = usize::from(area.width.saturating_sub(2));
     let wrapped = lines
@@ -266,20 +235,4 @@ fn empty(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame) {
         cells.push(Piece::new(text, tone));
         frame.render_widget(cells.line(&model.setting.look), rect);
     }
-}
-
-/// Returns the worse of two standings.
-pub const fn worse(a: SourceStatus, b: SourceStatus) -> SourceStatus {
-    const fn rank(standing: SourceStatus) -> u8 {
-        match standing {
-            SourceStatus::Known => 0,
-            SourceStatus::Stale => 1,
-            SourceStatus::Absent => 2,
-            SourceStatus::NotAsked => 3,
-            SourceStatus::NoCredential => 4,
-            SourceStatus::Forbidden => 5,
-            SourceStatus::Unknown => 6,
-        }
-    }
-    if rank(a) >= rank(b) { a } else { b }
 }

@@ -1,11 +1,14 @@
 //! Follows the workflow runs that windlass started: their status, jobs and steps, on the screen of
 //! the windlass run. Leaving the screen stops nothing.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::lines;
 use crate::console::effect::Effect;
-use crate::console::update::told_elsewhere;
+use crate::console::notification::told_elsewhere;
+use crate::console::state::state;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::{Model, running, words};
@@ -26,6 +29,12 @@ pub struct Followed {
     pub problem: Option<Problem>,
 }
 
+/// Workflow runs that windlass runs started.
+#[derive(Clone, Debug, Default)]
+pub struct FollowedRuns(BTreeMap<RunId, Followed>);
+
+state!(FollowedRuns);
+
 /// Returns the workflow run that `record` started, if it started one.
 fn started(record: &RunRecord) -> Option<(&GitHubRepository, u64)> {
     if record.outcome != Some(Outcome::Done) {
@@ -43,7 +52,13 @@ fn started(record: &RunRecord) -> Option<(&GitHubRepository, u64)> {
 
 /// Follows what `run` started, unless it is already followed or has ended.
 pub fn follow(model: &mut Model, run: &RunId) -> Vec<Effect> {
-    if model.setting.offline || model.followed.get(run).is_some_and(|one| one.problem.is_none()) {
+    if model.setting.offline
+        || model
+            .state::<FollowedRuns>()
+            .0
+            .get(run)
+            .is_some_and(|one| one.problem.is_none())
+    {
         return Vec::new();
     }
     let Some((repository, number)) = model.record(run).and_then(started) else {
@@ -54,7 +69,12 @@ pub fn follow(model: &mut Model, run: &RunId) -> Vec<Effect> {
         repository: repository.clone(),
         number,
     };
-    model.followed.entry(run.clone()).or_default().problem = None;
+    model
+        .state_mut::<FollowedRuns>()
+        .0
+        .entry(run.clone())
+        .or_default()
+        .problem = None;
     vec![effect]
 }
 
@@ -63,7 +83,7 @@ pub fn follow(model: &mut Model, run: &RunId) -> Vec<Effect> {
 pub fn follow_recent(model: &mut Model) -> Vec<Effect> {
     let since = model.now - RECENT;
     let is_new = |run: &&RunRecord| {
-        run.finished_at.is_some_and(|at| at > since) && !model.followed.contains_key(&run.id)
+        run.finished_at.is_some_and(|at| at > since) && !model.state::<FollowedRuns>().0.contains_key(&run.id)
     };
     let recent: Vec<RunId> = model
         .runs
@@ -82,7 +102,7 @@ pub fn followed(
     answer: Result<WorkflowRun, Problem>,
 ) -> Vec<Effect> {
     model.now = model.now.max(at);
-    let Some(followed) = model.followed.get_mut(run) else {
+    let Some(followed) = model.state_mut::<FollowedRuns>().0.get_mut(run) else {
         return Vec::new();
     };
     let ended_before = followed.seen.as_ref().is_some_and(WorkflowRun::ended);
@@ -128,7 +148,11 @@ pub fn standing(model: &Model, record: &RunRecord) -> Option<(String, Glyph, Ton
     if !dispatch || record.outcome != Some(Outcome::Done) {
         return None;
     }
-    let seen = model.followed.get(&record.id).and_then(|one| one.seen.as_ref());
+    let seen = model
+        .state::<FollowedRuns>()
+        .0
+        .get(&record.id)
+        .and_then(|one| one.seen.as_ref());
     Some(match seen {
         None => ("dispatched".to_owned(), Glyph::Done, Tone::Accent),
         Some(run) if run.ended() => {
@@ -144,7 +168,7 @@ pub fn standing(model: &Model, record: &RunRecord) -> Option<(String, Glyph, Ton
 
 /// Returns how long the workflow run took, or has been running.
 pub fn lasted(model: &Model, run: &RunId) -> Option<String> {
-    let seen = model.followed.get(run)?.seen.as_ref()?;
+    let seen = model.state::<FollowedRuns>().0.get(run)?.seen.as_ref()?;
     let (until, word) = if seen.ended() {
         (seen.updated_at, "took")
     } else {
@@ -175,7 +199,7 @@ pub fn section(model: &Model, record: &RunRecord, width: usize) -> Vec<Vec<Piece
             all.push(vec![Piece::new(before, tone), Piece::new(line, tone)]);
         }
     };
-    let followed = model.followed.get(&record.id);
+    let followed = model.state::<FollowedRuns>().0.get(&record.id);
     let seen = followed.and_then(|one| one.seen.as_ref());
     let title = seen.map_or_else(|| format!("run {number}"), lines::title);
     put(0, "", &format!("Workflow {title} of {repository}"), Tone::Strong);

@@ -20,7 +20,7 @@ use ratatui::Frame;
 
 use super::Model;
 use super::actions::{ActionId, Scope};
-use super::components::{Dialog, List, Text, text};
+use super::components::{Dialog, List, Text, text_dialog};
 use super::effect::RequestId;
 use super::view::Drawn;
 use crate::domain::workflow::{RepositoryWorkflows, WorkflowFile, WorkflowRun};
@@ -97,14 +97,14 @@ impl Dialog for Workflows {
 
     fn draw(&self, model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
         match &self.shown {
-            Some(shown) => text::draw(model, &shown.text, frame, drawn),
+            Some(shown) => text_dialog::draw(model, &shown.text, frame, drawn),
             None => view::draw(model, self, frame, drawn),
         }
     }
 
     fn fit(&mut self, model: &Model) {
         if let Some(shown) = &mut self.shown {
-            shown.text.fit(model);
+            text_dialog::fit(&mut shown.text, model);
         }
         let count = rows(model, self).len();
         let (height, _) = view::heights(model, self);

@@ -1,6 +1,7 @@
 //! The activity pane: runs in progress, past runs, and runs that must be resumed.
 
 pub mod actions;
+pub mod pane;
 mod state;
 pub mod view;
 

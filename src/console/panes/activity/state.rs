@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use crate::console::listing::Keyed;
+use crate::console::Model;
+use crate::console::listing::{Keyed, Listing};
 use crate::console::live::{self, Live, State};
 use crate::console::queue::Queue;
 use crate::console::sorting::{SortColumn, SortValue};
+use crate::console::state::state;
 use crate::console::words;
 use crate::journal::{RunId, RunRecord};
 
@@ -24,6 +26,20 @@ pub struct Row {
     pub state: State,
     /// Progress in whole per cent, while it is running.
     pub percent: Option<u8>,
+}
+
+state!(Listing<Row>);
+
+impl Model {
+    /// Returns the rows of the activity pane.
+    pub fn run_rows(&self) -> &Listing<Row> {
+        self.state()
+    }
+
+    /// Returns the rows of the activity pane for changes.
+    pub fn run_rows_mut(&mut self) -> &mut Listing<Row> {
+        self.state_mut()
+    }
 }
 
 impl Keyed for Row {

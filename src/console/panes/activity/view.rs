@@ -3,7 +3,8 @@
 use super::Row;
 use crate::console::Model;
 use crate::console::live::State;
-use crate::console::split::PaneNeed;
+use crate::console::panes::{Measure, PaneNeed};
+use crate::console::state::state;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::{words, workflows};
@@ -47,6 +48,8 @@ pub struct Needs {
     title: usize,
 }
 
+state!(Needs);
+
 impl Needs {
     /// Returns the columns the pane needs.
     pub fn pane(&self) -> PaneNeed {
@@ -62,10 +65,20 @@ impl Needs {
     }
 }
 
+/// Measures the rows.
+pub fn measure(model: &mut Model, measure: Measure) {
+    let needs = needs(model);
+    let known = model.state_mut::<Needs>();
+    if measure == Measure::Again {
+        *known = Needs::default();
+    }
+    known.grow(needs);
+}
+
 /// Returns the widths that the rows need.
 pub fn needs(model: &Model) -> Needs {
     let mut needs = Needs::default();
-    for row in model.panes.activity.rows().iter().take(MEASURED) {
+    for row in model.run_rows().rows().iter().take(MEASURED) {
         let (state, glyph, _) = standing(model, row);
         let sign = words::width(model.setting.look.glyph(glyph));
         needs.grow(Needs {
@@ -105,7 +118,7 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
         return cells;
     }
     let when = row.started_at.map(words::minute).unwrap_or_default();
-    cells.put(&format!("{sign} {state}"), model.panes.needs.activity.state, tone);
+    cells.put(&format!("{sign} {state}"), model.state::<Needs>().state, tone);
     cells.put(&when, WHEN, Tone::Dim);
     cells.push(Piece::new(title, Tone::Plain));
     cells

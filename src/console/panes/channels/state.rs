@@ -9,10 +9,12 @@ use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
+use crate::console::Model;
 use crate::console::components::Line;
-use crate::console::listing::Keyed;
+use crate::console::listing::{Keyed, Listing};
 use crate::console::model::short_name;
 use crate::console::sorting::{SortColumn, SortValue};
+use crate::console::state::state;
 use crate::console::view::look::Tone;
 use crate::console::words;
 use crate::domain::charm::{ChannelRow, followed};
@@ -70,6 +72,20 @@ struct ServedRow {
     revision: CharmRevision,
     base: Option<Base>,
     resources: Vec<(ResourceRevision, Option<ManifestDigest>)>,
+}
+
+state!(Listing<Row>);
+
+impl Model {
+    /// Returns the rows of the channels pane.
+    pub fn channel_rows(&self) -> &Listing<Row> {
+        self.state()
+    }
+
+    /// Returns the rows of the channels pane for changes.
+    pub fn channel_rows_mut(&mut self) -> &mut Listing<Row> {
+        self.state_mut()
+    }
 }
 
 impl Keyed for Row {

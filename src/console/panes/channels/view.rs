@@ -2,7 +2,8 @@
 
 use super::state::{Cell, FLOW, Row};
 use crate::console::Model;
-use crate::console::split::PaneNeed;
+use crate::console::panes::{Measure, PaneNeed};
+use crate::console::state::state;
 use crate::console::view::columns;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::{Cells, Piece};
@@ -30,6 +31,8 @@ pub struct Needs {
     /// By risk, in order of promotion; 0 if nothing is released to it.
     risks: [usize; 4],
 }
+
+state!(Needs);
 
 impl Needs {
     /// Returns the columns the pane needs.
@@ -61,6 +64,16 @@ const fn heading_width(risk: Risk) -> usize {
     risk.as_str().len() + 2
 }
 
+/// Measures the rows.
+pub fn measure(model: &mut Model, measure: Measure) {
+    let needs = needs(model);
+    let known = model.state_mut::<Needs>();
+    if measure == Measure::Again {
+        *known = Needs::default();
+    }
+    known.grow(needs);
+}
+
 /// Returns the widths that the rows need, each column with a space after it.
 pub fn needs(model: &Model) -> Needs {
     let look = &model.setting.look;
@@ -68,7 +81,7 @@ pub fn needs(model: &Model) -> Needs {
         charm: charm_width(model, WIDEST_ROW),
         ..Needs::default()
     };
-    for row in model.panes.channels.rows() {
+    for row in model.channel_rows().rows() {
         needs.track = needs.track.max(words::width(&track(row)) + 1);
         for (need, cell) in needs.risks.iter_mut().zip(&row.cells) {
             if *cell != Cell::Closed {
@@ -97,7 +110,7 @@ fn charm_width(model: &Model, width: usize) -> usize {
 fn track_width(model: &Model, width: usize) -> usize {
     let (usual, least) = TRACK;
     if width < NARROW {
-        model.panes.needs.channels.track.clamp(least, usual)
+        model.state::<Needs>().track.clamp(least, usual)
     } else {
         usual
     }
@@ -107,7 +120,7 @@ fn track_width(model: &Model, width: usize) -> usize {
 /// others what their cells need, and a share of the rest.
 fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
     let left = width.saturating_sub(charm_width(model, width) + track_width(model, width));
-    let needs = model.panes.needs.channels.risks;
+    let needs = model.state::<Needs>().risks;
     let mut widths = FLOW.map(heading_width);
     let closed: usize = widths
         .iter()

@@ -3,8 +3,9 @@
 
 pub mod actions;
 mod details;
+pub mod pane;
 mod state;
 pub mod view;
 
 pub use details::details;
-pub use state::{NewestRevision, Row, What, holds_images, releases_behind, rows};
+pub use state::{NewestRevision, Row, Unfolded, What, holds_images, releases_behind, rows};

@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
-use crate::console::listing::Keyed;
+use crate::console::Model;
+use crate::console::listing::{Keyed, Listing};
 use crate::console::sorting::{SortColumn, SortValue};
+use crate::console::state::state;
 use crate::console::words;
 use crate::domain::charm::{CharmFacts, ResourceFacts, RevisionFacts};
 use crate::domain::{
@@ -84,6 +86,26 @@ pub struct Row {
     pub what: What,
     /// The resource revisions that its details list, with their images as far as they are known.
     held: Vec<(ResourceRevision, Option<ManifestDigest>)>,
+}
+
+state!(Listing<Row>);
+
+/// Keys of charms and resources whose revisions are shown.
+#[derive(Clone, Debug, Default)]
+pub struct Unfolded(pub BTreeSet<String>);
+
+state!(Unfolded);
+
+impl Model {
+    /// Returns the rows of the charms pane.
+    pub fn charm_rows(&self) -> &Listing<Row> {
+        self.state()
+    }
+
+    /// Returns the rows of the charms pane for changes.
+    pub fn charm_rows_mut(&mut self) -> &mut Listing<Row> {
+        self.state_mut()
+    }
 }
 
 impl Keyed for Row {

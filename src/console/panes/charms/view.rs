@@ -2,7 +2,8 @@
 
 use super::{NewestRevision, Row, What};
 use crate::console::Model;
-use crate::console::split::PaneNeed;
+use crate::console::panes::{Measure, PaneNeed};
+use crate::console::state::state;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::words;
@@ -32,6 +33,8 @@ pub struct Needs {
     full: usize,
 }
 
+state!(Needs);
+
 impl Needs {
     /// Returns the columns the pane needs.
     pub fn pane(&self) -> PaneNeed {
@@ -46,9 +49,19 @@ impl Needs {
     }
 }
 
+/// Measures the rows.
+pub fn measure(model: &mut Model, measure: Measure) {
+    let needs = needs(model);
+    let known = model.state_mut::<Needs>();
+    if measure == Measure::Again {
+        *known = Needs::default();
+    }
+    known.grow(needs);
+}
+
 /// Returns the widths that the rows need.
 pub fn needs(model: &Model) -> Needs {
-    let rows = model.panes.charms.rows();
+    let rows = model.charm_rows().rows();
     let names = rows.iter().filter_map(|row| match &row.what {
         What::Charm(_) => Some(words::width(row.charm.as_str())),
         What::Resource { name, .. } => Some(words::width(name.as_str()) + 2),
@@ -90,7 +103,7 @@ pub fn needs(model: &Model) -> Needs {
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let look = &model.setting.look;
     let mut cells = Cells::new(width);
-    let name_width = model.panes.needs.charms.name;
+    let name_width = model.state::<Needs>().name;
     let wide = width >= name_width + NUMBER + DAY;
     match &row.what {
         What::Charm(newest) => {
@@ -138,7 +151,7 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
                 cells.push(Piece::new(image, Tone::Dim));
             } else {
                 // The name is shortened for the image, but keeps a few letters.
-                let beside = SHORT_NUMBER + model.panes.needs.charms.image.min(SHORT_IMAGE);
+                let beside = SHORT_NUMBER + model.state::<Needs>().image.min(SHORT_IMAGE);
                 let column = width.saturating_sub(beside).clamp(10, name_width.max(10));
                 cells.put(&format!("  {name}"), column, Tone::Plain);
                 cells.put(&number, SHORT_NUMBER, Tone::Plain);

@@ -3,6 +3,7 @@
 
 pub mod actions;
 mod details;
+pub mod pane;
 mod state;
 pub mod view;
 

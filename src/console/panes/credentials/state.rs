@@ -6,8 +6,10 @@
 use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
+use crate::console::Model;
 use crate::console::listing::{Keyed, Listing};
 use crate::console::sorting::{SortColumn, SortValue};
+use crate::console::state::state;
 use crate::console::view::look::Tone;
 use crate::console::{links, words};
 use crate::domain::secret::SessionFacts;
@@ -79,6 +81,21 @@ pub struct SessionRow {
     pub in_use: bool,
     /// True if it has expired.
     pub over: bool,
+}
+
+state!(Listing<Row>);
+state!(Axis);
+
+impl Model {
+    /// Returns the rows of the credentials pane.
+    pub fn credential_rows(&self) -> &Listing<Row> {
+        self.state()
+    }
+
+    /// Returns the rows of the credentials pane for changes.
+    pub fn credential_rows_mut(&mut self) -> &mut Listing<Row> {
+        self.state_mut()
+    }
 }
 
 impl Keyed for Row {

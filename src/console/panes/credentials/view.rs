@@ -6,13 +6,15 @@ use chrono::{DateTime, Utc};
 use super::state::SessionState;
 use super::{Row, SecretRow, SessionRow};
 use crate::console::Model;
-use crate::console::split::PaneNeed;
+use crate::console::panes::{Measure, PaneNeed};
+use crate::console::state::state;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::words;
 use crate::domain::credential::days_in_short;
 use crate::domain::snapshot::SourceStatus;
 use crate::domain::{Lineage, SanitizedText};
+use crate::plan::axis::Axis;
 use crate::plan::credentials::{Alarm, Credential, SecretLocation};
 
 /// From this width on a row shows more than name, bar and days.
@@ -112,6 +114,8 @@ pub struct Needs {
     session: usize,
 }
 
+state!(Needs);
+
 impl Needs {
     /// Returns the columns the pane needs.
     pub fn pane(&self) -> PaneNeed {
@@ -139,10 +143,20 @@ impl Needs {
     }
 }
 
+/// Measures the rows.
+pub fn measure(model: &mut Model, measure: Measure) {
+    let needs = needs(model);
+    let known = model.state_mut::<Needs>();
+    if measure == Measure::Again {
+        *known = Needs::default();
+    }
+    known.grow(needs);
+}
+
 /// Returns the widths that the rows need, each column with a space after it.
 pub fn needs(model: &Model) -> Needs {
     let mut needs = Needs::default();
-    let rows = model.panes.credentials.rows();
+    let rows = model.credential_rows().rows();
     let grow = |own: &mut usize, columns: usize| *own = (*own).max(columns);
     for row in rows {
         match row {
@@ -179,7 +193,7 @@ pub fn needs(model: &Model) -> Needs {
 
 /// Returns the width of the name, and of the axis after it.
 fn columns(model: &Model, width: usize) -> (usize, usize) {
-    let needs = &model.panes.needs.credentials;
+    let needs = model.state::<Needs>();
     let [short, usual, long] = AXIS;
     if width < WIDE {
         return (NAME.0, short);
@@ -198,7 +212,7 @@ pub fn heading(model: &Model, width: usize) -> Cells {
     let (name, axis) = columns(model, width.saturating_sub(2));
     let mut cells = Cells::new(width);
     cells.put("  expires in", name + 2, Tone::Dim);
-    cells.push(Piece::new(model.panes.axis.scale(axis), Tone::Dim));
+    cells.push(Piece::new(model.state::<Axis>().scale(axis), Tone::Dim));
     cells
 }
 
@@ -248,7 +262,7 @@ fn credential_row(
             String::new()
         }
         Some(end) => {
-            let filled = model.panes.axis.cells(end - model.now, axis);
+            let filled = model.state::<Axis>().cells(end - model.now, axis);
             cells.push(Piece::new(look.bar_of(filled, axis), tone));
             words::remaining(model.now, end)
         }
@@ -330,7 +344,7 @@ fn set_words(row: &SecretRow) -> String {
 /// Draws a secret: with the full repository name if it fits, else without the shared words, and
 /// finally without the day.
 fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
-    let needs = &model.panes.needs.credentials;
+    let needs = model.state::<Needs>();
     let (word, tone) = lineage_word(model, row);
     let with_day = needs.secret + needs.lineage + needs.set;
     let (repository, columns, day) = if width >= needs.repository + with_day {
@@ -370,7 +384,7 @@ fn session_row(model: &Model, row: &SessionRow, width: usize, cells: &mut Cells)
     };
     let word = format!("{} {}", look.glyph(glyph), row.state().word());
     let day = |at: Option<DateTime<Utc>>| at.map_or_else(|| "?".to_owned(), words::day);
-    let needed = model.panes.needs.credentials.session;
+    let needed = model.state::<Needs>().session;
     if width < WIDE {
         let room = width.saturating_sub(STATE + 11);
         cells.put(&format!("  {who}"), room, tone);

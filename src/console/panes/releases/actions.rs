@@ -1,13 +1,13 @@
 //! Actions of the releases pane.
 
+use crate::console::actions::Param;
 use crate::console::actions::{
     ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, online, online_unless,
     scopes,
 };
-use crate::console::command::Param;
 use crate::console::effect::Effect;
+use crate::console::panes::screen::to_pane;
 use crate::console::panes::{self, PaneId};
-use crate::console::update::go;
 use crate::console::{Model, image, promote, review};
 use crate::plan::{HoldIntent, Intent, PublishIntent, Risk};
 
@@ -19,25 +19,25 @@ scopes! {
 }
 
 actions! {
-    [Scope::RELEASES];
+    [Scope::RELEASES], pane super::pane::PANE;
     RELEASES = "releases" in Scope::PANES, ["1", "g r"], "releases",
         "Go to the Releases pane.",
-        run |model| go::to_pane(model, PaneId::Releases), twin "windlass releases";
+        run |model| to_pane(model, PaneId::RELEASES), twin "windlass releases";
     PUBLISH = "publish" in Scope::PANES, ["p"], "publish",
         "Plan to publish the selected release. Nothing changes before you confirm.",
-        run plan_publish, footer 20, if publish, twin "windlass plan publish RELEASE", takes [Param::Release];
+        run plan_publish, footer 20, if publish, twin "windlass plan publish RELEASE", fill fill, takes [Param::Release];
     PROMOTE_RELEASE = "promote-release" in Scope::RELEASES, ["P"], "promote",
         "Choose the risk to promote the selected release to, then plan it.",
-        change promote::open, footer 22, if can_promote, twin "windlass plan promote RELEASE --to RISK", takes [Param::Release, Param::Risk];
+        change promote::open, footer 22, if can_promote, twin "windlass plan promote RELEASE --to RISK", fill fill, takes [Param::Release, Param::Risk];
     HOLD_RELEASE = "hold-release" in Scope::RELEASES, ["H"], "hold",
         "Plan to hold the selected release, so that 'publish --new' skips it, or to remove its hold.",
-        run hold_release, footer 23, if hold, twin "windlass hold RELEASE", takes [Param::Release];
+        run hold_release, footer 23, if hold, twin "windlass hold RELEASE", fill fill, takes [Param::Release];
     MARK_RELEASE = "mark-release" in Scope::RELEASES, ["space"], "mark",
         "Mark or unmark the selected release.",
         change panes::toggle_mark, if mark_release;
     DIFF_RELEASES = "diff-releases" in Scope::RELEASES, ["d"], "diff",
         "Show which images differ between the marked and the selected release.",
-        change diff, footer 62, if diff_releases, twin "windlass diff RELEASE RELEASE", takes [Param::Release, Param::Release];
+        change diff, footer 62, if diff_releases, twin "windlass diff RELEASE RELEASE", fill fill, takes [Param::Release, Param::Release];
     RELEASE_IMAGE = "release-image" in Scope::RELEASES, ["i"], "image",
         "Inspect an image of the selected release and see how much an upload would send.",
         run image::open_selected, if image::actions::selected_image, twin "windlass resolve IMAGE", takes [Param::Image];
@@ -47,7 +47,7 @@ fn publish(model: &Model) -> Availability {
     if model.workspace().fed_charms().next().is_none() {
         return Disabled("no charm in this workspace uses an image of a release");
     }
-    match model.panes.releases.selected() {
+    match model.release_rows().selected() {
         Some(_) => Enabled,
         None if model.refresh.in_flight.is_some() => Disabled("releases are still being read"),
         None => Disabled("no release is selected"),
@@ -57,7 +57,7 @@ fn publish(model: &Model) -> Availability {
 fn hold(model: &Model) -> Availability {
     let reason = if model.workspace().bundle.is_none() {
         Some("this workspace has no bundle repository to store a hold in")
-    } else if model.panes.releases.selected().is_none() {
+    } else if model.release_rows().selected().is_none() {
         Some("no release is selected")
     } else {
         None
@@ -66,7 +66,7 @@ fn hold(model: &Model) -> Availability {
 }
 
 fn mark_release(model: &Model) -> Availability {
-    match model.panes.releases.selected() {
+    match model.release_rows().selected() {
         Some(_) => Enabled,
         None => Disabled("no release is selected"),
     }
@@ -75,7 +75,7 @@ fn mark_release(model: &Model) -> Availability {
 fn diff_releases(model: &Model) -> Availability {
     match super::pair(model) {
         Some(_) => Enabled,
-        None if model.panes.releases.marked().len() > 2 => Disabled("more than two releases are marked"),
+        None if model.release_rows().marked().len() > 2 => Disabled("more than two releases are marked"),
         None => Disabled("mark another release first"),
     }
 }
@@ -88,7 +88,7 @@ pub fn can_promote(model: &Model) -> Availability {
 }
 
 fn plan_publish(model: &mut Model) -> Vec<Effect> {
-    let Some(row) = model.panes.releases.selected() else {
+    let Some(row) = model.release_rows().selected() else {
         return Vec::new();
     };
     let release = row.name.clone();
@@ -103,7 +103,7 @@ fn diff(model: &mut Model) {
 
 /// Opens the review of holding the selected release, or of ending its hold.
 fn hold_release(model: &mut Model) -> Vec<Effect> {
-    let Some(row) = model.panes.releases.selected() else {
+    let Some(row) = model.release_rows().selected() else {
         return Vec::new();
     };
     let intent = HoldIntent {
@@ -111,4 +111,9 @@ fn hold_release(model: &mut Model) -> Vec<Effect> {
         hold: !row.held,
     };
     review::open(model, Intent::Hold(intent))
+}
+
+fn fill(model: &Model, word: &str) -> Option<String> {
+    let row = model.release_rows().selected().filter(|_| word == "RELEASE")?;
+    Some(row.name.to_string())
 }

@@ -9,7 +9,7 @@ use crate::domain::{Release, ReleaseName, SanitizedText, release};
 /// Returns the releases to compare: the marked one and the selected one, or the two marked ones,
 /// the older first.
 pub fn pair(model: &Model) -> Option<(ReleaseName, ReleaseName)> {
-    let list = &model.panes.releases;
+    let list = model.release_rows();
     let selected = list.selected()?.name.to_string();
     let marked: Vec<&String> = list.marked().iter().collect();
     let two = match marked.as_slice() {

@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
-use crate::console::listing::Keyed;
+use crate::console::Model;
+use crate::console::listing::{Keyed, Listing};
 use crate::console::sorting::{SortColumn, SortValue};
+use crate::console::state::state;
 use crate::console::view::look::Tone;
 use crate::console::{links, words};
 use crate::domain::release::WarningKind;
@@ -45,6 +47,20 @@ impl Row {
             }
             Label::Twin(_) | Label::Passed => Tone::Dim,
         }
+    }
+}
+
+state!(Listing<Row>);
+
+impl Model {
+    /// Returns the rows of the releases pane.
+    pub fn release_rows(&self) -> &Listing<Row> {
+        self.state()
+    }
+
+    /// Returns the rows of the releases pane for changes.
+    pub fn release_rows_mut(&mut self) -> &mut Listing<Row> {
+        self.state_mut()
     }
 }
 

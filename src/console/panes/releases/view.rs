@@ -2,7 +2,8 @@
 
 use super::Row;
 use crate::console::Model;
-use crate::console::split::PaneNeed;
+use crate::console::panes::{Measure, PaneNeed};
+use crate::console::state::state;
 use crate::console::view::columns;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::{Cells, Piece};
@@ -33,6 +34,8 @@ pub struct Needs {
     tags: Vec<usize>,
 }
 
+state!(Needs);
+
 impl Needs {
     /// Returns the columns the pane needs.
     pub fn pane(&self) -> PaneNeed {
@@ -56,16 +59,26 @@ impl Needs {
     }
 }
 
+/// Measures the rows.
+pub fn measure(model: &mut Model, measure: Measure) {
+    let needs = needs(model);
+    let known = model.state_mut::<Needs>();
+    if measure == Measure::Again {
+        *known = Needs::default();
+    }
+    known.grow(needs);
+}
+
 /// Returns the widths that the rows need, each column with a space after it.
 pub fn needs(model: &Model) -> Needs {
     let mut needs = Needs {
-        any: !model.panes.releases.rows().is_empty(),
+        any: !model.release_rows().rows().is_empty(),
         standing: LABEL,
         tags: tagged(model).map(|name| words::width(name) + 1).collect(),
     };
     #[cfg(test)]
-    crate::console::panes::counted::add(model.panes.releases.rows().len());
-    for row in model.panes.releases.rows() {
+    super::counted::add(model.release_rows().rows().len());
+    for row in model.release_rows().rows() {
         let standing = standing(&model.setting.look, row, usize::MAX);
         let columns: usize = standing.iter().map(|piece| words::width(&piece.text)).sum();
         needs.standing = needs.standing.max(columns + 1);
@@ -82,7 +95,7 @@ pub fn needs(model: &Model) -> Needs {
 /// whole, because a cut version could be read as another one.
 fn widths(model: &Model, width: usize) -> (usize, Vec<usize>) {
     let room = width.saturating_sub(NAME + MADE);
-    let Needs { standing, tags, .. } = &model.panes.needs.releases;
+    let Needs { standing, tags, .. } = model.state::<Needs>();
     let all: usize = tags.iter().sum();
     let standing = (*standing).min(room.saturating_sub(all)).max(LABEL);
     let room = room.saturating_sub(standing);
@@ -133,7 +146,7 @@ fn standing(look: &Look, row: &Row, columns: usize) -> Vec<Piece> {
 
 /// Returns the note after the title.
 pub fn note(model: &Model) -> Option<String> {
-    let rows = model.panes.releases.rows();
+    let rows = model.release_rows().rows();
     let new = rows.iter().filter(|r| r.label == super::Label::New).count();
     (new > 0).then(|| format!("{new} new"))
 }
@@ -172,13 +185,4 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
         cells.push(Piece::new("…", Tone::Dim));
     }
     cells
-}
-
-/// Returns the text shown without rows.
-pub fn empty(model: &Model) -> &'static str {
-    if model.workspace().upstream.is_none() {
-        "this workspace has no upstream"
-    } else {
-        "no releases read yet"
-    }
 }

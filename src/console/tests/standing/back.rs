@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::console::dialogs::Prompt;
+use crate::console::panes::screen::PanesScreen;
 use crate::domain::Remedy;
 
 #[test]
@@ -13,7 +14,7 @@ fn a_channel_is_rolled_back_where_a_run_changed_it() {
         Availability::Disabled(why) if why.contains("no run")
     ));
     with_runs(&mut model, vec![half_released()]);
-    let charm = model.panes.channels.selected().unwrap().charm.clone();
+    let charm = model.channel_rows().selected().unwrap().charm.clone();
     assert_eq!(charm.as_str(), ENGINE);
     assert!(
         wish(&mut model, Key::Char('b')).is_none(),
@@ -206,5 +207,5 @@ fn a_review_opened_from_a_run_leads_back_to_it() {
     press(&mut model, Key::Esc);
     assert_eq!(crate::console::running::shown(&model), run);
     press(&mut model, Key::Esc);
-    assert!(matches!(model.screen, crate::console::model::Screen::Panes));
+    assert!(model.on::<PanesScreen>().is_some());
 }
