@@ -18,7 +18,7 @@
 //! | [`services`] | one module per remote: Charmhub, GitHub, registries, keyring; HTTP shared |
 //! | [`observe`] | services + journal -> snapshot, cached on disk |
 //! | [`run`] | applies plan steps: journal first, retry, cancel, resume |
-//! | [`demo`] | the embedded demo environment on loopback |
+//! | `demo` | the embedded demo environment on loopback |
 //! | [`console`] | the terminal user interface |
 //! | [`cli`] | the command for every action, without the console |
 
@@ -26,6 +26,7 @@ pub mod cli;
 
 pub use windlass_console::console;
 pub use windlass_core::{journal, observe, plan, run};
+#[cfg(feature = "demo")]
 pub use windlass_demo::demo;
 pub use windlass_domain::{config, domain};
 pub use windlass_services::services;

@@ -50,6 +50,7 @@ impl Environment {
     }
 
     /// Returns the demo environment: only the given variables, state and cache under `state`.
+    #[cfg(feature = "demo")]
     pub fn demo(variables: Vec<(String, String)>, state: PathBuf) -> Self {
         let mut fixed: BTreeMap<String, String> = variables.into_iter().collect();
         for harmless in ["WINDLASS_TIMEOUT", "NO_COLOR"] {

@@ -11,6 +11,7 @@ mod carry_out;
 mod completions;
 mod config_new;
 mod confirm;
+#[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod documents;
@@ -200,7 +201,14 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
             (console.open)(session, Opening::of(global, false)).await?;
             Ok(0)
         }
+        #[cfg(feature = "demo")]
         Some(Command::Demo(demo)) => demo::run(global, &demo, console.open, output).await,
+        #[cfg(not(feature = "demo"))]
+        Some(Command::Demo(_)) => Err(Problem::new(
+            ProblemKind::Usage,
+            "this build of windlass has no demo environment",
+        )
+        .hint("build it with its default features: without --no-default-features")),
         Some(Command::Status) => show::status(&process.session(global, output)?, output).await,
         Some(Command::Releases) => show::releases(&process.session(global, output)?, output).await,
         Some(Command::Charms) => show::charms(&process.session(global, output)?, output).await,

@@ -117,14 +117,13 @@ fn entry(user: &str) -> keyring::Result<Entry> {
 
 #[cfg(target_os = "linux")]
 fn look() -> Keyring {
-    use secret_service::EncryptionType;
-    use secret_service::blocking::SecretService;
+    use dbus_secret_service::{EncryptionType, SecretService};
     let locked = SecretService::connect(EncryptionType::Dh)
         .and_then(|service| service.get_default_collection()?.is_locked());
     match locked {
         Ok(false) => Keyring::Usable,
         Ok(true) => Keyring::Locked,
-        Err(secret_service::Error::NoResult) => {
+        Err(dbus_secret_service::Error::NoResult) => {
             Keyring::Absent(SanitizedText::new("the Secret Service has no default keyring"))
         }
         Err(error) => Keyring::Absent(SanitizedText::new(error.to_string())),

@@ -1,8 +1,7 @@
-//! Talks to GitHub by way of octocrab on the shared HTTP client.
+//! Talks to GitHub's REST API on the shared HTTP client.
 //!
 //! Reads trees, blobs, refs, the account and the metadata of secrets, with `ETag`s so that an
-//! unchanged answer costs no quota. octocrab's own retry is not compiled in; every read uses the
-//! HTTP module's policy. Public things are read without a token. Only [`GitHubWriter`] changes
+//! unchanged answer costs no quota. Every read uses the HTTP module's retry policy. Public things are read without a token. Only [`GitHubWriter`] changes
 //! anything, and a read-only session never constructs it.
 
 mod account;
@@ -24,21 +23,21 @@ mod writer;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use backon::Retryable;
 use base64::Engine as _;
 use chrono::Utc;
-use futures_util::StreamExt as _;
-use http_body_util::BodyExt;
-use reqwest::header::{CONTENT_LENGTH, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use reqwest::RequestBuilder;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, ETAG, HeaderMap, IF_NONE_MATCH};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::http::json::{Unreadable, json, without_secrets};
-use super::http::{Answer, Failure, Http, LONGEST_WAIT, Limit, body, host_of, policy, transient};
+use super::http::json::{Unreadable, json};
+use super::http::{Answer, Failure, Http, LONGEST_WAIT, Limit, host_of, policy, transient};
 use crate::domain::{KeyId, Problem, ProblemKind, SanitizedText};
+use account::bearer;
 pub use git::{CommitFacts, RefName};
 pub use quota::RequestQuota;
 use reply_cache::ReplyCache;
@@ -49,8 +48,6 @@ pub use writer::{GitHubWriter, NewCommit};
 pub struct GitHub {
     api: Url,
     http: Http,
-    /// Made on the first request.
-    octocrab: Arc<OnceLock<octocrab::Octocrab>>,
     token: Option<SecretString>,
     token_from: Option<SanitizedText>,
     seen: Arc<Mutex<HashMap<String, (String, Reply)>>>,
@@ -122,6 +119,12 @@ struct Tree {
 }
 
 #[derive(serde::Deserialize)]
+struct GitRef {
+    #[serde(rename = "ref")]
+    name: String,
+}
+
+#[derive(serde::Deserialize)]
 struct Blob {
     content: String,
 }
@@ -133,7 +136,6 @@ impl GitHub {
         Self {
             api,
             http,
-            octocrab: Arc::default(),
             token: token.map(|(token, _)| token),
             token_from,
             seen: Arc::default(),
@@ -164,73 +166,34 @@ impl GitHub {
         self.remaining.lock().ok().and_then(|remaining| *remaining)
     }
 
-    fn octocrab(&self) -> Result<&octocrab::Octocrab, Problem> {
-        if let Some(made) = self.octocrab.get() {
-            return Ok(made);
+    /// Builds a GET of `path`, which begins with a slash and may have a query.
+    fn request(&self, path: &str, etag: Option<&str>) -> Result<RequestBuilder, Problem> {
+        let text = format!("{}{path}", self.api.as_str().trim_end_matches('/'));
+        let url = Url::parse(&text).map_err(|error| {
+            Problem::new(ProblemKind::Internal, format!("{text} is not a URL")).because(&error)
+        })?;
+        let mut request = self
+            .http
+            .client(&url)?
+            .get(url)
+            .header(ACCEPT, "application/vnd.github+json")
+            .header("X-GitHub-Api-Version", VERSION);
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, bearer(token)?);
         }
-        let broken = |error: octocrab::Error| {
-            Problem::new(
-                ProblemKind::Config,
-                format!("cannot connect to GitHub at {}", self.api),
-            )
-            .because(&error)
-        };
-        let mut builder = octocrab::Octocrab::builder()
-            .base_uri(self.api.as_str().trim_end_matches('/'))
-            .map_err(broken)?;
-        if let Some(token) = self.token.clone() {
-            builder = builder.personal_token(token);
+        if let Some(etag) = etag {
+            request = request.header(IF_NONE_MATCH, etag);
         }
-        let client = self.http.client(&self.api)?.clone();
-        let made = builder.build_with_reqwest(client).map_err(broken)?;
-        Ok(self.octocrab.get_or_init(|| made))
+        Ok(request)
     }
 
     /// Sends once and reads the whole answer, whatever its status.
     async fn once(&self, path: &str, etag: Option<&str>) -> Result<Reply, Failure> {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-github-api-version", HeaderValue::from_static(VERSION));
-        if let Some(value) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
-            headers.insert(IF_NONE_MATCH, value);
-        }
-        let host = host_of(&self.api);
-        self.http.wait_for(&host).await;
-        let asked = tokio::time::Instant::now();
-        let octocrab = self.octocrab().map_err(|problem| Failure {
+        let request = self.request(path, etag).map_err(|problem| Failure {
             hopeless: true,
             ..Failure::broke_off(&problem)
         })?;
-        let until = asked + self.http.timeouts().total;
-        let response = tokio::time::timeout_at(until, octocrab._get_with_headers(path, Some(headers)))
-            .await
-            .map_err(|late| Failure::broke_off(&late))?
-            .map_err(|error| Failure::broke_off(&error))?;
-        let (parts, body) = response.into_parts();
-        let status = parts.status.as_u16();
-        self.http.note_clock(&host, asked.elapsed(), &parts.headers);
-        self.http.note_wait(&host, status, &parts.headers);
-        let announced = parts.headers.get(CONTENT_LENGTH);
-        let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
-        let stream = body.into_data_stream().map(|piece| {
-            piece.map_err(|error| Failure {
-                began: true,
-                ..Failure::broke_off(&error)
-            })
-        });
-        let span = self.http.span();
-        let body = if status >= 400 {
-            let secret = self.token.iter().map(ExposeSecret::expose_secret);
-            without_secrets(body::refusal(stream, span).await, secret)
-        } else {
-            tokio::time::timeout_at(until, body::whole(stream, announced, Limit::LIST, span))
-                .await
-                .map_err(|_| Failure::unread("the list does not end".to_owned()))??
-        };
-        let reply = Reply {
-            status,
-            headers: parts.headers,
-            body,
-        };
+        let reply = Reply::from(&self.http.limited(Limit::LIST).once(request).await?);
         let remaining = reply.header("x-ratelimit-remaining");
         if let (Some(left), Ok(mut remaining)) = (
             remaining.and_then(|text| text.parse().ok()),
@@ -457,11 +420,11 @@ impl GitHub {
         let path = format!("/repos/{repository}/git/matching-refs/{kind}/{}", escaped(prefix));
         let word = if kind == "tags" { "tags" } else { "branches" };
         let what = format!("reading the {word} {prefix}* of {repository}");
-        let refs: Vec<octocrab::models::repos::Ref> = self.get(&path, &what).await?;
+        let refs: Vec<GitRef> = self.get(&path, &what).await?;
         let whole = format!("refs/{kind}/");
         Ok(refs
             .into_iter()
-            .filter_map(|found| found.ref_field.strip_prefix(&whole).map(str::to_owned))
+            .filter_map(|found| found.name.strip_prefix(&whole).map(str::to_owned))
             .collect())
     }
 }
