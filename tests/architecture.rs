@@ -68,7 +68,7 @@ const OPENERS: [(&str, &str); 8] = [
     ("config/file.rs", "opens what is read, and locks"),
     ("services/private_file.rs", "creates files, never reads"),
     (
-        "services/packing/spool.rs",
+        "services/local_image/layer_cache.rs",
         "sets the age of a layer, never reads",
     ),
     ("journal/lineage.rs", "creates its key, never reads"),
@@ -202,7 +202,7 @@ fn the_matchers_find_what_they_must() {
         );
     }
     assert_eq!(opens("let mut options = fs::OpenOptions::new();").len(), 1);
-    assert!(opens("// File::open(path)\nMyFile::open(path); spool::File::openness(1)").is_empty());
+    assert!(opens("// File::open(path)\nMyFile::open(path); cache::File::openness(1)").is_empty());
 
     let text = "use crate::domain;\n#[cfg(test)]\nmod tests {\n    use crate::demo;\n}\nuse crate::plan;\n";
     assert_eq!(used(&production(text)), ["domain", "plan"]);

@@ -486,7 +486,7 @@ async fn a_secret_set_by_something_else_meanwhile_stops_the_resumed_rotation() {
     let key = github.public_key(&target.repository).await.unwrap();
     let sealed = windlass::domain::secret::SealedValue {
         target,
-        encrypted_value: windlass::services::seal::seal(&key, &SecretString::from("other")).unwrap(),
+        encrypted_value: windlass::services::sealed_box::seal(&key, &SecretString::from("other")).unwrap(),
         key_id: key.key_id,
     };
     let writer = windlass::services::github::GitHubWriter::new(github.clone());

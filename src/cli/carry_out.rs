@@ -9,7 +9,7 @@ use crate::domain::{Problem, Snapshot};
 use crate::observe::Inputs;
 use crate::plan::{Intent, Plan};
 use crate::run::Session;
-use crate::services::packing::PackProgress;
+use crate::services::local_image::PrepareProgress;
 
 /// What is done with a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +63,10 @@ pub async fn planned_from(
 }
 
 /// Shows on a terminal how much of a local image was read.
-pub fn packing(output: &Output) -> impl Fn(PackProgress) + Send + Sync + '_ {
+pub fn packing(output: &Output) -> impl Fn(PrepareProgress) + Send + Sync + '_ {
     move |progress| {
         output.busy(&match progress {
-            PackProgress::Exporting {
+            PrepareProgress::Exporting {
                 bytes,
                 total: Some(total),
             } => {
@@ -76,10 +76,10 @@ pub fn packing(output: &Output) -> impl Fn(PackProgress) + Send + Sync + '_ {
                     tables::bytes(total)
                 )
             }
-            PackProgress::Exporting { bytes, total: None } => {
+            PrepareProgress::Exporting { bytes, total: None } => {
                 format!("reading the image: {}", tables::bytes(bytes))
             }
-            PackProgress::Layer { diff, size, known } => {
+            PrepareProgress::Layer { diff, size, known } => {
                 let word = if known { "known" } else { "packed" };
                 format!("layer {} {word}: {}", diff.short(), tables::bytes(size))
             }

@@ -4,19 +4,19 @@
 //! Defines the wire shapes, finds the credentials in use and maps every answer to a fact or a
 //! [`crate::domain::Problem`]. Must not plan, journal or print.
 
-mod author;
 pub mod charmhub;
+mod commit_author;
 pub mod credential_file;
 pub mod endpoints;
 pub mod engine;
 pub mod github;
 pub mod http;
 pub mod keyring;
-pub mod local;
-pub mod packing;
+pub mod local_image;
+pub mod opened_images;
 pub mod private_file;
 pub mod registry;
-pub mod seal;
+pub mod sealed_box;
 #[cfg(test)]
 mod test_secrets;
 
@@ -29,15 +29,15 @@ use tokio::sync::OnceCell;
 
 use crate::config::Operator;
 use crate::domain::{Author, Problem, ProblemKind, Reference, Remedy, Repository, SanitizedText};
-use author::Surroundings;
 use charmhub::{NEW_TOKEN, PublicStore, Publisher, PushTarget, SignOn, StoreToken};
+use commit_author::Surroundings;
 use credential_file::CredentialFile;
 use endpoints::Endpoints;
 use engine::Engines;
 use github::GitHub;
 use http::{Http, Timeouts};
-use local::LocalImages;
-use packing::Packing;
+use local_image::ImagePreparer;
+use opened_images::LocalImages;
 use registry::{Docker, ManifestCache, Registries, RegistryLogins};
 
 /// Returns a hash that identifies `parts` without revealing a secret among them.
@@ -136,7 +136,7 @@ impl Services {
                 ghcr_token,
                 Docker::from_env(variable),
             ),
-            local: LocalImages::new(Packing::new(engines.clone(), packing)),
+            local: LocalImages::new(ImagePreparer::new(engines.clone(), packing)),
             surroundings: Surroundings::from_env(variable, token_from),
             operator: Operator::default(),
             engines,
@@ -165,7 +165,7 @@ impl Services {
 
     /// Returns the author of what is committed now.
     pub async fn author(&self) -> Result<Author, Problem> {
-        author::author(&self.github, &self.surroundings, &self.operator).await
+        commit_author::author(&self.github, &self.surroundings, &self.operator).await
     }
 
     /// Returns true if `CHARMCRAFT_AUTH` is set: then stored credentials are ignored.

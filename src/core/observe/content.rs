@@ -22,12 +22,12 @@ use crate::domain::{
     Target,
 };
 use crate::plan::{Content, CopyIntent, UploadIntent, upload};
-use crate::services::packing::PackProgress;
+use crate::services::local_image::PrepareProgress;
 use crate::services::registry::{Blob, CopySource, Registries, local_detail};
 use digest::{Found, behind};
 
 /// Called with the progress of packing an image.
-pub type Hear<'a> = &'a (dyn Fn(PackProgress) + Send + Sync);
+pub type Hear<'a> = &'a (dyn Fn(PrepareProgress) + Send + Sync);
 
 impl Observer {
     /// Reads fresh facts for planning an upload. An image of this machine is packed for it.

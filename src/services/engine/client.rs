@@ -28,14 +28,14 @@ const EXPORT_PATIENCE: u32 = 30;
 
 /// Why an engine gives no answer.
 #[derive(Clone, Debug)]
-pub(super) enum NoAnswer {
+pub(super) enum EngineError {
     /// No engine listens there.
     Absent(Problem),
     /// An engine may listen there, but does not answer.
     Failed(Problem),
 }
 
-impl NoAnswer {
+impl EngineError {
     pub(super) fn problem(self) -> Problem {
         match self {
             Self::Absent(problem) | Self::Failed(problem) => problem,
@@ -45,7 +45,7 @@ impl NoAnswer {
 
 /// Holds what an engine reports about itself.
 #[derive(Clone, Debug)]
-pub(super) struct Hello {
+pub(super) struct EngineVersion {
     version: String,
     named: Option<String>,
     pub(super) podman: bool,
@@ -57,7 +57,7 @@ pub(super) struct Engine {
     http: Http,
     /// The client and the address it is used with; made on first use.
     reached: OnceLock<Result<(reqwest::Client, Url), Problem>>,
-    hello: OnceCell<Hello>,
+    hello: OnceCell<EngineVersion>,
 }
 
 /// Holds one line of the list of images.
@@ -160,18 +160,18 @@ impl Engine {
     }
 
     /// Returns which engine answers. Requested once; a failure is not kept.
-    pub(super) async fn hello(&self) -> Result<&Hello, NoAnswer> {
+    pub(super) async fn hello(&self) -> Result<&EngineVersion, EngineError> {
         let hello = self
             .hello
             .get_or_try_init(|| async {
-                self.knock().await?;
-                let answer = self.ask(&["_ping"]).await.map_err(NoAnswer::Failed)?;
+                self.probe().await?;
+                let answer = self.ask(&["_ping"]).await.map_err(EngineError::Failed)?;
                 if !answer.ok() {
-                    return Err(NoAnswer::Failed(self.refusal(&answer)));
+                    return Err(EngineError::Failed(self.refusal(&answer)));
                 }
                 let named = answer.header("Api-Version").and_then(version);
                 let used = named.map_or(NEWEST, |named| named.min(NEWEST));
-                Ok(Hello {
+                Ok(EngineVersion {
                     version: format!("v{}.{}", used.0, used.1),
                     named: named.map(|named| format!("v{}.{}", named.0, named.1)),
                     podman: answer.header("Libpod-Api-Version").is_some(),
@@ -179,7 +179,7 @@ impl Engine {
             })
             .await?;
         if self.candidate.only_podman && !hello.podman {
-            return Err(NoAnswer::Absent(Problem::new(
+            return Err(EngineError::Absent(Problem::new(
                 ProblemKind::NotFound,
                 format!("{}: it is a Docker socket", self.place()),
             )));
@@ -188,10 +188,10 @@ impl Engine {
     }
 
     /// Connects and disconnects, to get the system's error, which an HTTP client does not report.
-    async fn knock(&self) -> Result<(), NoAnswer> {
+    async fn probe(&self) -> Result<(), EngineError> {
         let address = match &self.candidate.address {
             Ok(address) => address,
-            Err(problem) => return Err(NoAnswer::Failed(problem.clone())),
+            Err(problem) => return Err(EngineError::Failed(problem.clone())),
         };
         let connecting = async {
             match address {
@@ -204,12 +204,12 @@ impl Engine {
         };
         let wait = self.http.timeouts().connect;
         let Ok(connected) = tokio::time::timeout(wait, connecting).await else {
-            return Err(NoAnswer::Failed(self.silent("connection refused")));
+            return Err(EngineError::Failed(self.silent("connection refused")));
         };
         connected.map_err(|error| self.unreachable(address, &error))
     }
 
-    pub(super) fn unreachable(&self, address: &Address, error: &io::Error) -> NoAnswer {
+    pub(super) fn unreachable(&self, address: &Address, error: &io::Error) -> EngineError {
         let name = self.candidate.name;
         let problem = |kind, summary: String| Problem::new(kind, summary).because(error);
         if error.kind() == io::ErrorKind::PermissionDenied {
@@ -222,9 +222,9 @@ impl Engine {
             )
             .hint("or run a rootless engine and set DOCKER_HOST to its socket, or use sudo");
             return if self.candidate.guessed {
-                NoAnswer::Absent(told)
+                EngineError::Absent(told)
             } else {
-                NoAnswer::Failed(told)
+                EngineError::Failed(told)
             };
         }
         let (variable, start) = if name == "Docker" {
@@ -232,7 +232,7 @@ impl Engine {
         } else {
             ("CONTAINER_HOST", "systemctl --user start podman.socket")
         };
-        NoAnswer::Absent(
+        EngineError::Absent(
             problem(
                 ProblemKind::NotFound,
                 format!("{name} is not running at {address}"),
@@ -269,7 +269,7 @@ impl Engine {
     /// Sends one request in the API version that both sides know. An engine that is too new for it
     /// gets the request in its own version.
     async fn call(&self, path: &[&str]) -> Result<Answer, Problem> {
-        let hello = self.hello().await.map_err(NoAnswer::problem)?;
+        let hello = self.hello().await.map_err(EngineError::problem)?;
         let answer = self.ask_as(Some(&hello.version), path).await?;
         match &hello.named {
             Some(named) if too_old(answer.status, &answer.body) && *named != hello.version => {
@@ -343,7 +343,7 @@ impl Engine {
 
     /// Exports the image as a tar archive, streamed. Ends after a silence of three idle timeouts.
     pub(super) async fn export(&self, id: ImageId) -> Result<Export, Problem> {
-        let hello = self.hello().await.map_err(NoAnswer::problem)?;
+        let hello = self.hello().await.map_err(EngineError::problem)?;
         let image = id.to_string();
         let path = ["images", image.as_str(), "get"];
         let mut version = hello.version.as_str();

@@ -6,19 +6,19 @@
 
 mod address;
 mod client;
+mod digest_query;
 #[cfg(test)]
 pub(in crate::services) mod test_engine;
-mod wanted;
 
 use std::sync::Arc;
 
 use crate::domain::image::Reference;
 use crate::domain::{Digest, ImageId, LocalSource, Problem, ProblemKind, SanitizedText};
 use crate::services::http::Http;
-use client::{Engine, Line, NoAnswer};
+use client::{Engine, EngineError, Line};
 
 pub use client::{Export, Inspected};
-pub use wanted::Wanted;
+pub use digest_query::DigestQuery;
 
 /// Holds Docker and Podman, wherever they are. Cheap to clone; connects on first use.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub struct Engines {
 
 /// Holds an image in an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedImages {
     /// Where it is stored, by id.
     pub source: LocalSource,
     /// The engine's name.
@@ -45,14 +45,14 @@ pub struct Listed {
 
 /// Holds an image in an engine that matches a requested digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct EngineImage {
     /// Where it is stored, by id.
     pub source: LocalSource,
     /// The engine's id of the image.
     pub id: ImageId,
     /// Its names in the engine.
     pub names: Vec<SanitizedText>,
-    /// The digests under which registries know it; see [`Listed::repo_digests`].
+    /// The digests under which registries know it; see [`ListedImages::repo_digests`].
     pub repo_digests: Vec<Reference>,
     /// The whole digest that was requested.
     pub matched: Digest,
@@ -69,17 +69,17 @@ impl Engines {
         }
     }
 
-    /// Returns every image that `wanted` may mean: in Docker, else in Podman. Empty if the engines
+    /// Returns every image that `digest_query` may mean: in Docker, else in Podman. Empty if the engines
     /// that answer hold none.
     ///
     /// # Errors
     /// Names every address that was tried if no engine answers, or if the engine that might hold
     /// the image fails.
-    pub async fn find(&self, wanted: &Wanted) -> Result<Vec<Held>, Problem> {
-        let mut asked = Asked::default();
+    pub async fn find(&self, wanted: &DigestQuery) -> Result<Vec<EngineImage>, Problem> {
+        let mut asked = EngineAnswer::default();
         for engines in [std::slice::from_ref(&*self.docker), &self.podman[..]] {
             let lines = self.lines(engines, &mut asked).await;
-            let mut found: Vec<Held> = Vec::new();
+            let mut found: Vec<EngineImage> = Vec::new();
             for (engine, podman, line) in &lines {
                 let Some(id) = client::id_of(&line.id) else {
                     continue;
@@ -91,7 +91,7 @@ impl Engines {
                     continue;
                 }
                 let listed = self.listed(engine, *podman, id, line);
-                found.push(Held {
+                found.push(EngineImage {
                     source: listed.source,
                     id,
                     names: listed.names,
@@ -107,9 +107,9 @@ impl Engines {
     }
 
     /// Returns every image of every engine that answers, for completion.
-    pub async fn list(&self) -> Result<Vec<Listed>, Problem> {
-        let mut asked = Asked::default();
-        let mut all: Vec<Listed> = Vec::new();
+    pub async fn list(&self) -> Result<Vec<ListedImages>, Problem> {
+        let mut asked = EngineAnswer::default();
+        let mut all: Vec<ListedImages> = Vec::new();
         for engines in [std::slice::from_ref(&*self.docker), &self.podman[..]] {
             for (engine, podman, line) in self.lines(engines, &mut asked).await {
                 let Some(id) = client::id_of(&line.id) else {
@@ -142,11 +142,11 @@ impl Engines {
     async fn engine<'a>(&self, source: &'a LocalSource) -> Result<(&Engine, &'a str), Problem> {
         match source {
             LocalSource::DockerDaemon { image } => {
-                self.docker.hello().await.map_err(NoAnswer::problem)?;
+                self.docker.hello().await.map_err(EngineError::problem)?;
                 Ok((&self.docker, image))
             }
             LocalSource::ContainersStorage { image } => {
-                let mut asked = Asked::default();
+                let mut asked = EngineAnswer::default();
                 for engine in &*self.podman {
                     match engine.hello().await {
                         Ok(_) => return Ok((engine, image)),
@@ -163,14 +163,18 @@ impl Engines {
     }
 
     /// Returns the images of the first of `engines` that answers, and whether Podman answered.
-    async fn lines<'a>(&self, engines: &'a [Engine], asked: &mut Asked) -> Vec<(&'a Engine, bool, Line)> {
+    async fn lines<'a>(
+        &self,
+        engines: &'a [Engine],
+        asked: &mut EngineAnswer,
+    ) -> Vec<(&'a Engine, bool, Line)> {
         for engine in engines {
             let lines = match engine.hello().await {
                 Ok(hello) => engine
                     .images()
                     .await
                     .map(|lines| (hello.podman, lines))
-                    .map_err(NoAnswer::Failed),
+                    .map_err(EngineError::Failed),
                 Err(no_answer) => Err(no_answer),
             };
             match lines {
@@ -184,7 +188,7 @@ impl Engines {
         Vec::new()
     }
 
-    fn listed(&self, engine: &Engine, podman: bool, id: ImageId, line: &Line) -> Listed {
+    fn listed(&self, engine: &Engine, podman: bool, id: ImageId, line: &Line) -> ListedImages {
         // A Podman that answers at Docker's address is the Podman that `containers-storage:`
         // means, unless another one is configured for that.
         let storage = engine.candidate.name == "Podman"
@@ -194,7 +198,7 @@ impl Engines {
                 }));
         let image = id.to_string();
         let repo_digests = line.repo_digests().filter(|_| !podman);
-        Listed {
+        ListedImages {
             source: if storage {
                 LocalSource::ContainersStorage { image }
             } else {
@@ -212,17 +216,17 @@ impl Engines {
 
 /// Records which engines gave no answer.
 #[derive(Default)]
-struct Asked {
+struct EngineAnswer {
     answered: bool,
     absent: Vec<Problem>,
     failed: Vec<Problem>,
 }
 
-impl Asked {
-    fn note(&mut self, no_answer: NoAnswer) {
+impl EngineAnswer {
+    fn note(&mut self, no_answer: EngineError) {
         match no_answer {
-            NoAnswer::Absent(problem) => self.absent.push(problem),
-            NoAnswer::Failed(problem) => self.failed.push(problem),
+            EngineError::Absent(problem) => self.absent.push(problem),
+            EngineError::Failed(problem) => self.failed.push(problem),
         }
     }
 

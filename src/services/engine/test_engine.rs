@@ -173,8 +173,8 @@ fn line(id: &str, tags: Value, digests: Value) -> Value {
     json!({"Id": id, "RepoTags": tags, "RepoDigests": digests, "Size": 5})
 }
 
-async fn found(engines: &Engines, text: &str) -> Result<Vec<Held>, Problem> {
-    engines.find(&Wanted::parse(text).unwrap()).await
+async fn found(engines: &Engines, text: &str) -> Result<Vec<EngineImage>, Problem> {
+    engines.find(&DigestQuery::parse(text).unwrap()).await
 }
 
 #[tokio::test]
@@ -358,7 +358,7 @@ fn a_socket_without_permission_names_the_remedy() {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
         Engine::new(candidate, &http).unreachable(&address, &denied)
     };
-    let NoAnswer::Failed(problem) = told(address::docker(&|_| None)) else {
+    let EngineError::Failed(problem) = told(address::docker(&|_| None)) else {
         panic!("taken for absent");
     };
     assert_eq!(problem.kind, ProblemKind::Machine);
@@ -371,5 +371,5 @@ fn a_socket_without_permission_names_the_remedy() {
     );
     // Root's Podman, which is only a default address, may be inaccessible.
     let guessed = address::podman(&|_| None).remove(0);
-    assert!(matches!(told(guessed), NoAnswer::Absent(_)));
+    assert!(matches!(told(guessed), EngineError::Absent(_)));
 }

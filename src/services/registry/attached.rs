@@ -6,13 +6,13 @@ use std::collections::{HashSet, VecDeque};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-use super::local::LocalImage;
-use super::look::into;
+use super::local_image::LocalImage;
 use super::manifest::{Content, Manifest};
-use super::referrers::{Descriptor, enlist, list, stand_in};
+use super::manifest_source::ManifestSource;
+use super::presence::into;
+use super::referrers::{Descriptor, add_to_referrers, list, stand_in};
+use super::request::ScopedEndpoint;
 use super::resolve::{head_at, manifest_at};
-use super::shelf::Shelf;
-use super::wire::Access;
 use super::{Copied, CopyJob, CopySource, Registries, TagBefore, copy};
 use crate::domain::image::{Reference, Repository};
 use crate::domain::{Digest, ManifestDigest, Problem, ProblemKind};
@@ -33,7 +33,7 @@ struct Attached {
 /// Returns a tag and the manifest it points to, if it exists.
 async fn named(
     registries: &Registries,
-    access: &Access,
+    access: &ScopedEndpoint,
     repository: &Repository,
     tag: String,
 ) -> Result<Option<(String, ManifestDigest)>, Problem> {
@@ -51,7 +51,7 @@ impl Attached {
             CopySource::Registry(repository) => repository,
             CopySource::Local(image) => return Ok(Self::in_image(image, subject)),
         };
-        let access = registries.site(repository)?.pull();
+        let access = registries.endpoint(repository)?.pull();
         let [signature, attestation, bill] = COSIGN.map(|end| format!("{}{end}", stand_in(subject)));
         let (listed, signature, attestation, bill) = futures_util::try_join!(
             list(registries, repository, subject),
@@ -167,7 +167,7 @@ pub(super) async fn follow(
             all.already &= copied.already;
         }
         if !found.listed.is_empty() {
-            enlist(registries, &job.destination, subject, found.listed).await?;
+            add_to_referrers(registries, &job.destination, subject, found.listed).await?;
         }
     }
     Ok(all)
@@ -181,14 +181,14 @@ async fn keeps_theirs(
     digest: ManifestDigest,
     there: &Reference,
 ) -> Result<(), Problem> {
-    let to = registries.site(&there.repository)?.push();
+    let to = registries.endpoint(&there.repository)?.push();
     let Some(head) = head_at(registries, &to, there).await? else {
         return Ok(());
     };
     if head.digest == digest {
         return Ok(());
     }
-    let ours = Shelf::of(registries, source)?.manifest(digest).await?;
+    let ours = ManifestSource::of(registries, source)?.manifest(digest).await?;
     let theirs = manifest_at(registries, &to, &there.repository, head.digest).await?;
     let layers = |manifest: &Manifest| -> HashSet<Digest> {
         match &manifest.content {

@@ -18,8 +18,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::Registries;
-use super::docker::{self, Docker};
-use super::wire::{Access, Site, refused};
+use super::docker_config::{self, Docker};
+use super::request::{RepositoryEndpoint, ScopedEndpoint, refused};
 use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::services::http;
 use crate::services::http::json::forms_of;
@@ -30,10 +30,10 @@ const USUAL_LIFE: u64 = 60;
 /// Holds a login, possibly anonymous.
 pub(super) struct Login {
     id: u64,
-    how: How,
+    how: LoginMethod,
 }
 
-enum How {
+enum LoginMethod {
     Anonymous,
     Password(String, SecretString),
     /// A token that is exchanged for others, as cloud registries issue.
@@ -41,10 +41,10 @@ enum How {
 }
 
 impl Login {
-    fn new(how: How) -> Self {
+    fn new(how: LoginMethod) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = match how {
-            How::Anonymous => 0,
+            LoginMethod::Anonymous => 0,
             _ => NEXT.fetch_add(1, Ordering::Relaxed),
         };
         Self { id, how }
@@ -52,20 +52,20 @@ impl Login {
 
     /// Returns a login of a user name and its password or access token.
     pub(super) fn password(user: String, password: SecretString) -> Self {
-        Self::new(How::Password(user, password))
+        Self::new(LoginMethod::Password(user, password))
     }
 
     /// Returns true without a login.
     pub(super) const fn anonymous(&self) -> bool {
-        matches!(self.how, How::Anonymous)
+        matches!(self.how, LoginMethod::Anonymous)
     }
 
     /// Returns its password or access token; an identity token is exchanged at its own registry
     /// only.
     pub(super) const fn secret(&self) -> Option<&SecretString> {
         match &self.how {
-            How::Password(_, secret) => Some(secret),
-            How::Anonymous | How::Identity(_) => None,
+            LoginMethod::Password(_, secret) => Some(secret),
+            LoginMethod::Anonymous | LoginMethod::Identity(_) => None,
         }
     }
 
@@ -77,8 +77,8 @@ impl Login {
     /// Returns `text` without this login's secret, in case a service repeats it.
     pub(super) fn scrub(&self, text: &str) -> String {
         match &self.how {
-            How::Anonymous => text.to_owned(),
-            How::Password(_, secret) | How::Identity(secret) => {
+            LoginMethod::Anonymous => text.to_owned(),
+            LoginMethod::Password(_, secret) | LoginMethod::Identity(secret) => {
                 let secret = secret.expose_secret();
                 if secret.is_empty() {
                     text.to_owned()
@@ -91,7 +91,7 @@ impl Login {
     }
 
     fn basic(&self) -> Option<HeaderValue> {
-        let How::Password(user, password) = &self.how else {
+        let LoginMethod::Password(user, password) = &self.how else {
             return None;
         };
         let pair = format!("{user}:{}", password.expose_secret());
@@ -127,14 +127,14 @@ struct Key {
 }
 
 /// One slot per token; its lock lets only one request fetch it.
-type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
+type TokenSlot = Arc<tokio::sync::Mutex<Option<Token>>>;
 
 /// Holds challenges, logins and tokens.
 #[derive(Default)]
 pub(super) struct Tokens {
     challenges: Mutex<HashMap<String, Challenge>>,
     logins: tokio::sync::Mutex<HashMap<String, Arc<Login>>>,
-    slots: Mutex<HashMap<Key, Slot>>,
+    slots: Mutex<HashMap<Key, TokenSlot>>,
 }
 
 impl Tokens {
@@ -153,7 +153,7 @@ struct TokenAnswer {
 
 impl Registries {
     /// Returns the login that belongs to a site.
-    pub(super) async fn login(&self, site: &Site) -> Result<Arc<Login>, Problem> {
+    pub(super) async fn login(&self, site: &RepositoryEndpoint) -> Result<Arc<Login>, Problem> {
         if let Some(login) = &site.given {
             return Ok(Arc::clone(login));
         }
@@ -170,7 +170,7 @@ impl Registries {
         }
         let login = match &self.shared.ghcr_token {
             token @ Some(_) if ghcr => of_variable(token.as_ref()),
-            _ => docker_login(self.shared.docker.clone(), docker::names(&host), host).await?,
+            _ => docker_login(self.shared.docker.clone(), docker_config::names(&host), host).await?,
         };
         let login = Arc::new(login);
         logins.insert(key, Arc::clone(&login));
@@ -178,7 +178,10 @@ impl Registries {
     }
 
     /// Returns the `Authorization` for a request, as far as the registry is known to require one.
-    pub(super) async fn authorization(&self, access: &Access) -> Result<Option<HeaderValue>, Problem> {
+    pub(super) async fn authorization(
+        &self,
+        access: &ScopedEndpoint,
+    ) -> Result<Option<HeaderValue>, Problem> {
         let origin = access.site.origin();
         let challenge = self
             .shared
@@ -209,7 +212,7 @@ impl Registries {
     /// better can be sent.
     pub(super) async fn learn(
         &self,
-        access: &Access,
+        access: &ScopedEndpoint,
         headers: &HeaderMap,
         used: Option<&HeaderValue>,
     ) -> Result<bool, Problem> {
@@ -235,7 +238,7 @@ impl Registries {
         Ok(better)
     }
 
-    fn slot(&self, access: &Access, service: &str, login: &Login) -> Slot {
+    fn slot(&self, access: &ScopedEndpoint, service: &str, login: &Login) -> TokenSlot {
         let key = Key {
             origin: access.site.origin(),
             service: service.to_owned(),
@@ -252,15 +255,15 @@ impl Registries {
 
     async fn fetch_token(
         &self,
-        access: &Access,
+        access: &ScopedEndpoint,
         realm: &Url,
         service: &str,
         login: &Login,
     ) -> Result<Token, Problem> {
         // An identity token is sent in the body: to the token service and nowhere else.
         let client = match login.how {
-            How::Identity(_) => self.shared.http.confined(realm)?,
-            How::Anonymous | How::Password(..) => self.shared.http.client(realm)?,
+            LoginMethod::Identity(_) => self.shared.http.confined(realm)?,
+            LoginMethod::Anonymous | LoginMethod::Password(..) => self.shared.http.client(realm)?,
         };
         let what = format!("a token for {}", access.site);
         let asked = Instant::now();
@@ -268,7 +271,7 @@ impl Registries {
             .shared
             .http
             .read(|| {
-                if let How::Identity(token) = &login.how {
+                if let LoginMethod::Identity(token) = &login.how {
                     return client.post(realm.clone()).form(&[
                         ("grant_type", "refresh_token"),
                         ("client_id", "windlass"),
@@ -337,7 +340,7 @@ impl Registries {
 /// Returns the login of a token from the environment; anonymous without one.
 pub(super) fn of_variable(token: Option<&SecretString>) -> Login {
     token.map_or_else(
-        || Login::new(How::Anonymous),
+        || Login::new(LoginMethod::Anonymous),
         // GitHub reads only the token; the user name must merely not be empty.
         |token| Login::password("windlass".to_owned(), token.clone()),
     )
@@ -364,9 +367,11 @@ async fn docker_login(docker: Docker, names: Vec<String>, host: String) -> Resul
         Ok(Some(DockerCredential::UsernamePassword(user, password))) => {
             Ok(Login::password(user, password.into()))
         }
-        Ok(Some(DockerCredential::IdentityToken(token))) => Ok(Login::new(How::Identity(token.into()))),
-        Ok(None) => Ok(Login::new(How::Anonymous)),
-        Err(docker::Unreadable) => Err(unreadable(&host)),
+        Ok(Some(DockerCredential::IdentityToken(token))) => {
+            Ok(Login::new(LoginMethod::Identity(token.into())))
+        }
+        Ok(None) => Ok(Login::new(LoginMethod::Anonymous)),
+        Err(docker_config::Unreadable) => Err(unreadable(&host)),
     }
 }
 
@@ -378,7 +383,7 @@ fn unreadable(host: &str) -> Problem {
     .hint(format!("write it again with: docker login {host}"))
 }
 
-fn challenge(site: &Site, headers: &HeaderMap) -> Result<Option<Challenge>, Problem> {
+fn challenge(site: &RepositoryEndpoint, headers: &HeaderMap) -> Result<Option<Challenge>, Problem> {
     let mut basic = false;
     for value in headers.get_all(WWW_AUTHENTICATE) {
         let Ok(text) = value.to_str() else { continue };
@@ -400,7 +405,7 @@ fn challenge(site: &Site, headers: &HeaderMap) -> Result<Option<Challenge>, Prob
                 )
                 .because(&error)
             })?;
-            site.may_lead_to(&realm)?;
+            site.check_redirect(&realm)?;
             return Ok(Some(Challenge::Bearer {
                 realm,
                 service: parameters.get("service").cloned().unwrap_or_default(),

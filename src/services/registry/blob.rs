@@ -1,7 +1,7 @@
 //! Opens the source of a blob as a stream.
 //!
 //! There is one variant per type of source; the sender does not depend on it. Verification is done
-//! in `verify`.
+//! in `verified_stream`.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -11,12 +11,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 
-use super::local::{LocalImage, Place, gone};
+use super::local_image::{BlobLocation, LocalImage, gone};
 use super::manifest::Blob;
-use super::resolve::lied;
-use super::shelf::unreadable;
-use super::verify::{Fault, Watch};
-use super::wire::{Access, Trouble};
+use super::manifest_source::unreadable;
+use super::request::{AttemptError, ScopedEndpoint};
+use super::resolve::digest_mismatch;
+use super::verified_stream::{Fault, StreamMonitor};
 use super::{Registries, download};
 use crate::config::file::open_plain;
 use crate::domain::{Problem, ProblemKind};
@@ -28,7 +28,7 @@ const PIECE: usize = 256 * 1024;
 #[derive(Clone)]
 pub(super) enum BlobSource {
     /// A repository in a registry.
-    Registry(Access),
+    Registry(ScopedEndpoint),
     /// This machine.
     Local(Arc<LocalImage>),
 }
@@ -40,20 +40,20 @@ impl BlobSource {
         &self,
         registries: &Registries,
         blob: &Blob,
-        watch: &Arc<Watch>,
-    ) -> Result<BoxStream<'static, Result<Bytes, Fault>>, Trouble> {
+        watch: &Arc<StreamMonitor>,
+    ) -> Result<BoxStream<'static, Result<Bytes, Fault>>, AttemptError> {
         match self {
             Self::Registry(access) => download::open(registries, access, blob, Arc::clone(watch)).await,
             Self::Local(image) => match image.place(blob.digest) {
-                Some(Place::Bytes(bytes)) => {
+                Some(BlobLocation::Bytes(bytes)) => {
                     let bytes = bytes.clone();
                     Ok(stream::once(async move { Ok(bytes) }).boxed())
                 }
-                Some(Place::File { path, offset }) => {
+                Some(BlobLocation::File { path, offset }) => {
                     let file = open_at(path, *offset).map_err(|error| unreadable(path, &error))?;
                     Ok(from_file(file, blob.size).boxed())
                 }
-                Some(Place::Elsewhere) | None => Err(gone(blob.digest).into()),
+                Some(BlobLocation::Elsewhere) | None => Err(gone(blob.digest).into()),
             },
         }
     }
@@ -64,15 +64,17 @@ impl BlobSource {
     }
 
     /// Interprets a source that stopped early.
-    pub(super) fn trouble(&self, blob: &Blob, fault: &Fault) -> Trouble {
+    pub(super) fn trouble(&self, blob: &Blob, fault: &Fault) -> AttemptError {
         let what = match self {
             Self::Registry(access) => format!("blob {} of {}", blob.digest, access.site),
             Self::Local(_) => format!("local blob {}", blob.digest),
         };
         match (self, fault) {
             (_, Fault::Refused(problem)) => (**problem).clone().into(),
-            (Self::Registry(_), Fault::Lied { expected, got }) => lied(&what, expected, got).into(),
-            (Self::Registry(_), Fault::Broke(why)) => Trouble::passing(
+            (Self::Registry(_), Fault::DigestMismatch { expected, got }) => {
+                digest_mismatch(&what, expected, got).into()
+            }
+            (Self::Registry(_), Fault::Broke(why)) => AttemptError::passing(
                 Problem::new(ProblemKind::Network, format!("{what} was interrupted"))
                     .cause(why)
                     .hint("run the same command again: data that arrived is not sent again"),

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::manifest::{Content, Manifest};
-use super::shelf::Shelf;
+use super::manifest_source::ManifestSource;
 use crate::domain::{ManifestDigest, Problem, ProblemKind};
 
 /// Media types of configs that list the layers of their image.
@@ -73,7 +73,7 @@ impl LayerMismatch {
 
 /// Refuses an image without layers whose config names some. Only configs of manifests without
 /// layers are read: no request is spent on any other image.
-pub(super) async fn check_layerless(shelf: &Shelf, manifests: &[Manifest]) -> Result<(), Problem> {
+pub(super) async fn check_layerless(shelf: &ManifestSource, manifests: &[Manifest]) -> Result<(), Problem> {
     for manifest in manifests {
         if let Content::Image { config, layers } = &manifest.content
             && layers.is_empty()

@@ -1,7 +1,7 @@
 //! Copies an image: decides what has to be sent, in which order, and verifies that it arrived.
 //!
 //! The order is blobs, children, index, tag. Also limits parallelism and applies the choice of
-//! platforms. `upload` sends a single blob.
+//! platforms. `blob_transfer` sends a single blob.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,14 +11,14 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::blob::BlobSource;
+use super::blob_transfer::{BlobOutcome, Transfer, cancelled};
 use super::consistency::check_layerless;
-use super::cut::choose;
 use super::manifest::{Blob, Manifest};
+use super::manifest_push::{push_manifests, put};
+use super::manifest_source::ManifestSource;
+use super::platform_filter::choose;
+use super::request::{RepositoryEndpoint, ScopedEndpoint};
 use super::resolve::{head_at, tree, unique};
-use super::settle::{put, settle};
-use super::shelf::Shelf;
-use super::upload::{Outcome, Transfer, cancelled};
-use super::wire::{Access, Site};
 use super::{Copied, CopyJob, CopyProgress, CopySource, Registries, attached};
 use crate::domain::image::{Reference, Target};
 use crate::domain::{ManifestDigest, Problem, ProblemKind};
@@ -60,8 +60,8 @@ pub(super) async fn run(
         CopySource::Registry(source) => format!("{} to {}", source.at(job.digest), job.destination),
         CopySource::Local(_) => format!("{} to {}", job.digest, job.destination),
     };
-    let site = registries.site(&job.destination)?;
-    let shelf = Shelf::of(registries, &job.source)?;
+    let site = registries.endpoint(&job.destination)?;
+    let shelf = ManifestSource::of(registries, &job.source)?;
     let chosen = tokio::select! {
         chosen = choose(&registries.shared.cache, &shelf, job.digest, &job.cut) => chosen?,
         () = cancel.cancelled() => return Err(cancelled(&what)),
@@ -111,7 +111,7 @@ pub(super) async fn run(
         if cancel.is_cancelled() {
             return Err(cancelled(&what));
         }
-        settle(registries, &ways.to, job, &manifests, &events).await?;
+        push_manifests(registries, &ways.to, job, &manifests, &events).await?;
         Copied {
             digest,
             bytes_sent,
@@ -141,7 +141,7 @@ pub(super) async fn run(
 async fn stands(
     registries: &Registries,
     job: &CopyJob,
-    ways: &Ways,
+    ways: &TransferRoutes,
     manifests: &[Manifest],
     blobs: &[Blob],
     events: &UnboundedSender<CopyProgress>,
@@ -168,9 +168,9 @@ async fn stands(
 /// Sends every blob that the destination lacks; returns how many bytes were sent.
 async fn move_blobs(
     registries: &Registries,
-    ways: &Ways,
+    ways: &TransferRoutes,
     mut blobs: Vec<Blob>,
-    site: &Site,
+    site: &RepositoryEndpoint,
     events: &UnboundedSender<CopyProgress>,
     cancel: &CancellationToken,
 ) -> Result<u64, Problem> {
@@ -203,8 +203,8 @@ async fn move_blobs(
     // After the first failure the others end their uploads themselves.
     while let Some(outcome) = moving.next().await {
         match outcome {
-            Ok(Outcome::Sent(bytes)) => bytes_sent += bytes,
-            Ok(Outcome::Free) => {}
+            Ok(BlobOutcome::Sent(bytes)) => bytes_sent += bytes,
+            Ok(BlobOutcome::Free) => {}
             Err(problem) => {
                 stop.cancel();
                 failed.get_or_insert(problem);
@@ -215,7 +215,7 @@ async fn move_blobs(
 }
 
 async fn gather(
-    shelf: &Shelf,
+    shelf: &ManifestSource,
     digest: ManifestDigest,
     chosen: Option<Manifest>,
 ) -> Result<Vec<Manifest>, Problem> {
@@ -227,10 +227,10 @@ async fn gather(
 }
 
 /// Holds how source and destination of a copy are accessed.
-struct Ways {
-    to: Access,
+struct TransferRoutes {
+    to: ScopedEndpoint,
     /// Access for mounting and the repository to mount from, within one registry.
-    mount: Option<(Access, String)>,
+    mount: Option<(ScopedEndpoint, String)>,
     source: BlobSource,
     /// True if the root already exists at the destination.
     there: bool,
@@ -241,16 +241,16 @@ struct Ways {
 async fn ways(
     registries: &Registries,
     job: &CopyJob,
-    site: &Site,
+    site: &RepositoryEndpoint,
     target: &Reference,
-) -> Result<Ways, Problem> {
+) -> Result<TransferRoutes, Problem> {
     let from = match &job.source {
-        CopySource::Registry(source) => registries.site(source)?,
+        CopySource::Registry(source) => registries.endpoint(source)?,
         CopySource::Local(image) => {
             let to = site.push();
             let (there, tagged) = standing(registries, job, &to, target).await?;
             let source = BlobSource::Local(Arc::clone(image));
-            return Ok(Ways {
+            return Ok(TransferRoutes {
                 to,
                 mount: None,
                 source,
@@ -269,7 +269,7 @@ async fn ways(
                     .login(&from)
                     .await?
                     .same(&*registries.login(site).await?);
-                return Ok(Ways {
+                return Ok(TransferRoutes {
                     to: both.clone(),
                     mount: Some((both.clone(), from.path.clone())),
                     source: BlobSource::Registry(if one { both } else { from.pull() }),
@@ -283,7 +283,7 @@ async fn ways(
     }
     let to = site.push();
     let (there, tagged) = standing(registries, job, &to, target).await?;
-    Ok(Ways {
+    Ok(TransferRoutes {
         to,
         mount: None,
         source: BlobSource::Registry(from.pull()),
@@ -297,7 +297,7 @@ async fn ways(
 async fn standing(
     registries: &Registries,
     job: &CopyJob,
-    to: &Access,
+    to: &ScopedEndpoint,
     target: &Reference,
 ) -> Result<(bool, bool), Problem> {
     let tag = async {

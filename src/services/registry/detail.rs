@@ -11,10 +11,10 @@ use serde::Deserialize;
 
 use super::Registries;
 use super::consistency::layers_of;
-use super::local::LocalImage;
+use super::local_image::LocalImage;
 use super::manifest::{Blob, Content, Manifest};
+use super::manifest_source::ManifestSource;
 use super::resolve::{PARALLEL, Tree, absent, fits, head_at, is_of_size, tree_there, unique};
-use super::shelf::Shelf;
 use crate::domain::detail::{Layer, MovedTag, PlatformDetail};
 use crate::domain::image::{Platform, PlatformImage, Reference};
 use crate::domain::{ConfigDigest, ImageDetail, ImageSource, ManifestDigest, Problem, SanitizedText};
@@ -69,7 +69,7 @@ pub(super) async fn of_registry(
     registries: &Registries,
     reference: &Reference,
 ) -> Result<ImageDetail, Problem> {
-    let access = registries.site(&reference.repository)?.pull();
+    let access = registries.endpoint(&reference.repository)?.pull();
     let head = head_at(registries, &access, reference).await?;
     let head = head.ok_or_else(|| absent(reference))?;
     fits(&reference.to_string(), head.size)?;
@@ -90,7 +90,7 @@ async fn moved_tag(
     let Some(tag) = &reference.beside else {
         return Ok(None);
     };
-    let access = registries.site(&reference.repository)?.pull();
+    let access = registries.endpoint(&reference.repository)?.pull();
     let head = head_at(registries, &access, &reference.repository.tagged(tag)).await?;
     let now = head.map(|head| head.digest);
     Ok((now != Some(digest)).then(|| MovedTag {
@@ -101,12 +101,12 @@ async fn moved_tag(
 
 /// Reads an image on this machine in detail. `source` is how it was named.
 pub async fn local_detail(source: &ImageSource, image: &LocalImage) -> Result<ImageDetail, Problem> {
-    let shelf = Shelf::Local(Arc::new(image.clone()), None);
+    let shelf = ManifestSource::Local(Arc::new(image.clone()), None);
     let root = shelf.manifest(image.root()).await?;
     detail(&shelf, source.clone(), root).await
 }
 
-async fn detail(shelf: &Shelf, source: ImageSource, root: Manifest) -> Result<ImageDetail, Problem> {
+async fn detail(shelf: &ManifestSource, source: ImageSource, root: Manifest) -> Result<ImageDetail, Problem> {
     let (digest, media_type) = (root.digest, root.media_type.clone());
     let Tree { manifests, missing } = tree_there(shelf, root, false).await?;
     let by_digest: HashMap<ManifestDigest, &Manifest> = manifests

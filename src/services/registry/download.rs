@@ -1,6 +1,6 @@
 //! Downloads one blob from a registry, and resumes where the connection broke off.
 //!
-//! Uses ranges and limits the number of retries. Verification is done in `verify`.
+//! Uses ranges and limits the number of retries. Verification is done in `verified_stream`.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use reqwest::header::{AUTHORIZATION, RANGE};
 
 use super::Registries;
 use super::manifest::Blob;
-use super::resolve::lied;
-use super::verify::{Fault, Watch};
-use super::wire::{Access, Trouble, origin_of};
+use super::request::{AttemptError, ScopedEndpoint, origin_of};
+use super::resolve::digest_mismatch;
+use super::verified_stream::{Fault, StreamMonitor};
 use crate::domain::SanitizedText;
 use crate::services::http::body::{Paced, pieces};
 use crate::services::http::{self, Answer, Failure};
@@ -26,9 +26,9 @@ type Body = BoxStream<'static, Result<Bytes, Failure>>;
 /// Holds a download under way.
 struct Download {
     registries: Registries,
-    access: Access,
+    access: ScopedEndpoint,
     blob: Blob,
-    watch: Arc<Watch>,
+    watch: Arc<StreamMonitor>,
     body: Body,
     /// Bytes that were passed on.
     seen: u64,
@@ -43,10 +43,10 @@ struct Download {
 /// Opens the bytes of `blob` from the first one on.
 pub(super) async fn open(
     registries: &Registries,
-    access: &Access,
+    access: &ScopedEndpoint,
     blob: &Blob,
-    watch: Arc<Watch>,
-) -> Result<BoxStream<'static, Result<Bytes, Fault>>, Trouble> {
+    watch: Arc<StreamMonitor>,
+) -> Result<BoxStream<'static, Result<Bytes, Fault>>, AttemptError> {
     let (body, _) = ask(registries, access, blob, 0).await?;
     let download = Download {
         registries: registries.clone(),
@@ -139,10 +139,10 @@ impl Download {
 /// Requests the body from `offset` on; also returns how many bytes of it were already received.
 async fn ask(
     registries: &Registries,
-    access: &Access,
+    access: &ScopedEndpoint,
     blob: &Blob,
     offset: u64,
-) -> Result<(Body, u64), Trouble> {
+) -> Result<(Body, u64), AttemptError> {
     let what = format!("blob {} of {}", blob.digest, access.site);
     let url = access.site.url(&format!("blobs/{}", blob.digest))?;
     let http = &registries.shared.http;
@@ -159,7 +159,7 @@ async fn ask(
         let response = http
             .open(request)
             .await
-            .map_err(|failure| Trouble::failed(&failure, &what, &url))?;
+            .map_err(|failure| AttemptError::failed(&failure, &what, &url))?;
         let ours = origin_of(response.url()) == access.site.origin();
         if response.status().as_u16() == 401
             && ours
@@ -183,7 +183,12 @@ async fn ask(
     let skip = match status {
         200 => {
             if let Some(length) = length.filter(|length| *length != blob.size) {
-                return Err(lied(&what, &format!("{} bytes", blob.size), &format!("{length} bytes")).into());
+                return Err(digest_mismatch(
+                    &what,
+                    &format!("{} bytes", blob.size),
+                    &format!("{length} bytes"),
+                )
+                .into());
             }
             offset
         }
@@ -192,7 +197,7 @@ async fn ask(
             let range = range.and_then(|range| range.to_str().ok()).unwrap_or_default();
             if !follows(range, offset, blob.size) {
                 let wanted = format!("bytes {offset}-{}/{}", blob.size - 1, blob.size);
-                return Err(lied(
+                return Err(digest_mismatch(
                     &what,
                     &wanted,
                     &format!("'{}'", SanitizedText::capped(range, 100)),

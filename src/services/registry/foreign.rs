@@ -1,14 +1,19 @@
 //! Explains the refusal of an image because of layers that no registry holds.
 
 use super::manifest::{Content, Manifest};
-use super::wire::Trouble;
+use super::request::AttemptError;
 use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::services::http::Answer;
 
 /// Explains `refusal` of a manifest that names foreign layers: the registry is configured not to
 /// accept them, whatever its status, and a retry changes nothing. Other refusals are returned
 /// unchanged.
-pub(super) fn explained(manifest: &Manifest, what: &str, answer: &Answer, refusal: Trouble) -> Trouble {
+pub(super) fn explained(
+    manifest: &Manifest,
+    what: &str,
+    answer: &Answer,
+    refusal: AttemptError,
+) -> AttemptError {
     let Content::Image { layers, .. } = &manifest.content else {
         return refusal;
     };

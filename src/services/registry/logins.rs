@@ -10,8 +10,8 @@ use reqwest::Method;
 use secrecy::SecretString;
 
 use super::auth::{self, Login};
-use super::docker::{self, HUB};
-use super::wire::{Access, Ask, Site};
+use super::docker_config::{self, HUB};
+use super::request::{RepositoryEndpoint, RequestSpec, ScopedEndpoint};
 use super::{Docker, Registries};
 use crate::domain::{Problem, ProblemKind, SanitizedText};
 use crate::services::github::GitHub;
@@ -92,7 +92,7 @@ impl RegistryLogins {
         let spoken_to = http::host_of(&address);
         let ours = match &name {
             None => spoken_to == host || http::is_loopback(&address),
-            Some(name) => docker::names(&spoken_to).contains(name),
+            Some(name) => docker_config::names(&spoken_to).contains(name),
         };
         if !ours {
             return Err(Problem::new(
@@ -122,8 +122,8 @@ impl RegistryLogins {
         let shown = SanitizedText::capped(host, 200);
         let what = format!("logging in to {shown}");
         let address = self.address(host)?;
-        let access = Access {
-            site: Site {
+        let access = ScopedEndpoint {
+            site: RepositoryEndpoint {
                 name: host.to_owned(),
                 address: address.clone(),
                 path: String::new(),
@@ -161,7 +161,7 @@ impl RegistryLogins {
                 "check the user and the password or access token"
             })
         };
-        let ask = Ask::new(Method::GET, url);
+        let ask = RequestSpec::new(Method::GET, url);
         let answer = self
             .registries
             .ask(&access, &what, &ask)
@@ -252,7 +252,7 @@ impl RegistryLogins {
 
     /// Returns the names for the host that is actually contacted, because a login belongs to it.
     fn names(&self, host: &str) -> Result<Vec<String>, Problem> {
-        Ok(docker::names(&http::host_of(&self.address(host)?)))
+        Ok(docker_config::names(&http::host_of(&self.address(host)?)))
     }
 
     /// Forgets logins that were read before.

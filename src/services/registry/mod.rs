@@ -7,26 +7,27 @@
 mod attached;
 mod auth;
 mod blob;
+mod blob_transfer;
+mod blob_upload;
 mod cache;
 mod consistency;
 mod copy;
-mod cut;
+mod copy_types;
 mod detail;
-mod docker;
+mod docker_config;
 mod download;
 mod foreign;
-mod hosts;
-mod job;
-mod local;
+mod host_limits;
+mod local_image;
 mod logins;
-mod look;
 mod manifest;
+mod manifest_push;
+mod manifest_source;
+mod platform_filter;
+mod presence;
 mod referrers;
+mod request;
 mod resolve;
-mod send;
-mod sessions;
-mod settle;
-mod shelf;
 mod tags;
 #[cfg(test)]
 mod test_attached;
@@ -42,9 +43,8 @@ mod test_resolve;
 mod test_resume;
 #[cfg(test)]
 mod test_server;
-mod upload;
-mod verify;
-mod wire;
+mod upload_sessions;
+mod verified_stream;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -56,10 +56,10 @@ use url::Url;
 pub use attached::COSIGN;
 pub use cache::ManifestCache;
 pub use consistency::LayerMismatch;
+pub use copy_types::{BlobDiff, Copied, CopyJob, CopyProgress, CopySource, TagBefore};
 pub use detail::local_detail;
-pub use docker::Docker;
-pub use job::{Copied, CopyJob, CopyProgress, CopySource, Lacking, TagBefore};
-pub use local::{LocalAttachment, LocalImage, Place};
+pub use docker_config::Docker;
+pub use local_image::{BlobLocation, LocalAttachment, LocalImage};
 pub use logins::{Proven, RegistryLogin, RegistryLogins};
 pub use manifest::{Blob, Child, Content, Manifest};
 pub use referrers::stand_in;
@@ -78,7 +78,7 @@ const CANONICAL: &str = "registry.jujucharms.com";
 #[derive(Clone)]
 pub struct Registries {
     shared: Arc<Shared>,
-    given: Arc<Vec<Given>>,
+    given: Arc<Vec<IssuedLogins>>,
 }
 
 struct Shared {
@@ -88,14 +88,14 @@ struct Shared {
     ghcr_token: Option<SecretString>,
     docker: Docker,
     tokens: Tokens,
-    hosts: hosts::Hosts,
-    sessions: sessions::Sessions,
+    hosts: host_limits::HostLimits,
+    sessions: upload_sessions::Sessions,
     quotas: Mutex<HashMap<String, Quota>>,
 }
 
 /// Holds a credential and address that apply to one repository only.
 #[derive(Clone)]
-struct Given {
+struct IssuedLogins {
     repository: Repository,
     at: Option<Url>,
     login: Arc<Login>,
@@ -124,7 +124,7 @@ pub struct Quota {
 }
 
 impl Registries {
-    /// Returns all registries through `http`. Logins are read from `docker`'s configuration when a
+    /// Returns all registries through `http`. Logins are read from `docker_config`'s configuration when a
     /// registry first asks for one.
     pub fn new(
         http: Http,
@@ -137,8 +137,8 @@ impl Registries {
             shared: Arc::new(Shared {
                 http,
                 endpoints: endpoints.clone(),
-                sessions: sessions::Sessions::new(cache.uploads()),
-                hosts: hosts::Hosts::default(),
+                sessions: upload_sessions::Sessions::new(cache.uploads()),
+                hosts: host_limits::HostLimits::default(),
                 cache,
                 ghcr_token,
                 docker,
@@ -158,13 +158,13 @@ impl Registries {
         user: String,
         password: SecretString,
     ) -> Self {
-        let mut given: Vec<Given> = self
+        let mut given: Vec<IssuedLogins> = self
             .given
             .iter()
             .filter(|given| given.repository != *repository)
             .cloned()
             .collect();
-        given.push(Given {
+        given.push(IssuedLogins {
             repository: repository.clone(),
             at,
             login: Arc::new(Login::password(user, password)),
@@ -177,7 +177,7 @@ impl Registries {
 
     /// Returns true if no login is known for `repository`.
     pub async fn is_anonymous(&self, repository: &Repository) -> Result<bool, Problem> {
-        let site = self.site(repository)?;
+        let site = self.endpoint(repository)?;
         Ok(self.login(&site).await?.anonymous())
     }
 
@@ -189,7 +189,7 @@ impl Registries {
 
     /// Works as [`Registries::head`] does, with the right to write requested.
     pub async fn head_to_write(&self, reference: &Reference) -> Result<Option<Head>, Problem> {
-        look::head_to_write(self, reference).await
+        presence::head_to_write(self, reference).await
     }
 
     /// Returns the tags of a repository; the list of a very large one is incomplete.
@@ -237,12 +237,12 @@ impl Registries {
         index: ManifestDigest,
         platforms: &[Platform],
     ) -> Result<Option<ManifestDigest>, Problem> {
-        cut::cut(self, source, index, platforms).await
+        platform_filter::cut(self, source, index, platforms).await
     }
 
     /// Returns how many bytes of the image at `source` the repository `destination` lacks.
     pub async fn missing(&self, source: &Reference, destination: &Repository) -> Result<u64, Problem> {
-        look::missing(self, source, destination).await
+        presence::missing(self, source, destination).await
     }
 
     /// Returns which blobs of an image `destination` has, and which would be sent. `digest` may be
@@ -254,8 +254,8 @@ impl Registries {
         digest: ManifestDigest,
         destination: &Repository,
         absent: bool,
-    ) -> Result<Lacking, Problem> {
-        look::lacking(self, source, digest, destination, absent).await
+    ) -> Result<BlobDiff, Problem> {
+        presence::lacking(self, source, digest, destination, absent).await
     }
 
     /// Returns how many signatures and other attachments of the manifests `subjects` at `source`
@@ -275,7 +275,7 @@ impl Registries {
         destination: &Repository,
         blobs: Vec<Blob>,
     ) -> Result<HashSet<Digest>, Problem> {
-        look::present(self, destination, blobs).await
+        presence::present(self, destination, blobs).await
     }
 
     /// Copies the image of `job` to its destination: children before the index, blobs before

@@ -11,9 +11,9 @@ use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 
 use super::manifest::{Manifest, OCI_INDEX};
+use super::manifest_push::put;
+use super::request::{RequestSpec, ScopedEndpoint, is_page};
 use super::resolve::{fetch, head_at};
-use super::settle::put;
-use super::wire::{Access, Ask, is_page};
 use super::{Registries, TagBefore};
 use crate::domain::image::Repository;
 use crate::domain::{Digest, ManifestDigest, Problem, ProblemKind};
@@ -47,7 +47,7 @@ pub(super) async fn list(
     repository: &Repository,
     subject: ManifestDigest,
 ) -> Result<Vec<Descriptor>, Problem> {
-    let access = registries.site(repository)?.pull();
+    let access = registries.endpoint(repository)?.pull();
     match listed(registries, &access, repository, subject).await? {
         Some(found) => Ok(found),
         None => by_tag(registries, &access, repository, subject).await,
@@ -57,7 +57,7 @@ pub(super) async fn list(
 /// Reads the registry's own list; `None` if it keeps none.
 async fn listed(
     registries: &Registries,
-    access: &Access,
+    access: &ScopedEndpoint,
     repository: &Repository,
     subject: ManifestDigest,
 ) -> Result<Option<Vec<Descriptor>>, Problem> {
@@ -66,7 +66,7 @@ async fn listed(
         return Ok(None);
     }
     let what = format!("the referrers of {}", repository.at(subject));
-    let ask = Ask::new(Method::GET, access.site.url(&format!("referrers/{subject}"))?)
+    let ask = RequestSpec::new(Method::GET, access.site.url(&format!("referrers/{subject}"))?)
         .header(ACCEPT, OCI_INDEX)
         .any_answer();
     let answer = registries.ask(access, &what, &ask).await;
@@ -85,7 +85,7 @@ async fn listed(
 /// Reads the list under the fallback tag.
 async fn by_tag(
     registries: &Registries,
-    access: &Access,
+    access: &ScopedEndpoint,
     repository: &Repository,
     subject: ManifestDigest,
 ) -> Result<Vec<Descriptor>, Problem> {
@@ -125,13 +125,13 @@ fn read(what: &str, bytes: &[u8]) -> Result<Vec<Descriptor>, Problem> {
 
 /// Makes the destination list them: registries with their own list do so themselves, for others
 /// they are added to the list under the fallback tag.
-pub(super) async fn enlist(
+pub(super) async fn add_to_referrers(
     registries: &Registries,
     destination: &Repository,
     subject: ManifestDigest,
     found: Vec<Descriptor>,
 ) -> Result<(), Problem> {
-    let to = registries.site(destination)?.push();
+    let to = registries.endpoint(destination)?.push();
     if listed(registries, &to, destination, subject).await?.is_some() {
         return Ok(());
     }

@@ -12,8 +12,8 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use super::cache::{Entry, ManifestCache, digest_of};
 use super::detail::{Config, attestations, order, platform_image};
 use super::manifest::{self, Blob, Child, Content, Manifest};
-use super::shelf::Shelf;
-use super::wire::{Access, Ask};
+use super::manifest_source::ManifestSource;
+use super::request::{RequestSpec, ScopedEndpoint};
 use super::{Head, Registries};
 use crate::domain::detail::MissingManifest;
 use crate::domain::image::{PlatformImage, Reference, Repository, ResolvedImage, Target};
@@ -32,17 +32,21 @@ const MOST: usize = 1000;
 const MOST_BYTES: u64 = 32 << 20;
 
 /// Returns the problem for a registry whose content differs from what it announced.
-pub(super) fn lied(what: &str, expected: &dyn std::fmt::Display, got: &dyn std::fmt::Display) -> Problem {
+pub(super) fn digest_mismatch(
+    what: &str,
+    expected: &dyn std::fmt::Display,
+    got: &dyn std::fmt::Display,
+) -> Problem {
     Problem::new(ProblemKind::Invalid, format!("{what} does not match its digest"))
         .cause(format!("expected {expected}, got {got}"))
         .hint("it was discarded; try again, and report it to the registry operator if it happens again")
 }
 
 /// Checks the digest header of an answer, if present, against the expected digest.
-pub(super) fn agrees(what: &str, answer: &Answer, digest: Digest) -> Result<(), Problem> {
+pub(super) fn check_digest_header(what: &str, answer: &Answer, digest: Digest) -> Result<(), Problem> {
     match answer.header(CONTENT_DIGEST) {
         Some(text) if text.starts_with("sha256:") && text != digest.to_string() => {
-            Err(lied(what, &digest, &SanitizedText::capped(text, 100)))
+            Err(digest_mismatch(what, &digest, &SanitizedText::capped(text, 100)))
         }
         _ => Ok(()),
     }
@@ -51,12 +55,12 @@ pub(super) fn agrees(what: &str, answer: &Answer, digest: Digest) -> Result<(), 
 /// Sends HEAD with `access`; `None` if nothing is found.
 pub(super) async fn head_at(
     registries: &Registries,
-    access: &Access,
+    access: &ScopedEndpoint,
     reference: &Reference,
 ) -> Result<Option<Head>, Problem> {
     let what = reference.to_string();
     let url = access.site.url(&format!("manifests/{}", reference.target))?;
-    let ask = Ask::new(Method::HEAD, url).header(ACCEPT, manifest::ACCEPT);
+    let ask = RequestSpec::new(Method::HEAD, url).header(ACCEPT, manifest::ACCEPT);
     let answer = registries
         .ask(access, &what, &ask)
         .await
@@ -77,7 +81,7 @@ pub(super) async fn head_at(
     if let Target::Digest(asked) = reference.target
         && asked != digest
     {
-        return Err(lied(&what, &asked, &digest));
+        return Err(digest_mismatch(&what, &asked, &digest));
     }
     let length = answer.header("content-length").and_then(|text| text.parse().ok());
     let Some(size) = length else {
@@ -104,7 +108,7 @@ fn media_type(answer: &Answer) -> String {
 /// Finds the digest by reading and hashing, for registries whose HEAD does not name it.
 async fn by_get(
     registries: &Registries,
-    access: &Access,
+    access: &ScopedEndpoint,
     reference: &Reference,
 ) -> Result<Option<Head>, Problem> {
     let found = match fetch(registries, access, reference).await {
@@ -125,12 +129,12 @@ fn fact(manifest: &Manifest) -> Head {
 /// Gets a manifest, verifies it and stores it in the cache.
 pub(super) async fn fetch(
     registries: &Registries,
-    access: &Access,
+    access: &ScopedEndpoint,
     reference: &Reference,
 ) -> Result<Manifest, Problem> {
     let what = reference.to_string();
     let url = access.site.url(&format!("manifests/{}", reference.target))?;
-    let ask = Ask::new(Method::GET, url).header(ACCEPT, manifest::ACCEPT);
+    let ask = RequestSpec::new(Method::GET, url).header(ACCEPT, manifest::ACCEPT);
     let answer = registries
         .ask(access, &what, &ask)
         .await
@@ -143,9 +147,9 @@ pub(super) async fn fetch(
     if let Target::Digest(asked) = reference.target
         && asked.0 != digest
     {
-        return Err(lied(&what, &asked, &digest));
+        return Err(digest_mismatch(&what, &asked, &digest));
     }
-    agrees(&what, &answer, digest)?;
+    check_digest_header(&what, &answer, digest)?;
     let served = media_type(&answer);
     let parsed = Manifest::parse(&what, Some(&served), answer.body)?;
     let entry = Entry {
@@ -157,7 +161,7 @@ pub(super) async fn fetch(
 }
 
 pub(super) async fn head(registries: &Registries, reference: &Reference) -> Result<Option<Head>, Problem> {
-    let access = registries.site(&reference.repository)?.pull();
+    let access = registries.endpoint(&reference.repository)?.pull();
     head_at(registries, &access, reference).await
 }
 
@@ -169,7 +173,7 @@ pub(super) fn cached(cache: &ManifestCache, what: &str, digest: ManifestDigest) 
 
 pub(super) async fn manifest_at(
     registries: &Registries,
-    access: &Access,
+    access: &ScopedEndpoint,
     repository: &Repository,
     digest: ManifestDigest,
 ) -> Result<Manifest, Problem> {
@@ -185,7 +189,7 @@ pub(super) async fn manifest(
     repository: &Repository,
     digest: ManifestDigest,
 ) -> Result<Manifest, Problem> {
-    let access = registries.site(repository)?.pull();
+    let access = registries.endpoint(repository)?.pull();
     manifest_at(registries, &access, repository, digest).await
 }
 
@@ -200,7 +204,7 @@ pub(super) struct Tree {
 /// Reads the manifest and everything below it, each once, children before those that name them,
 /// with `attestations` also attestations. All of it must exist.
 pub(super) async fn tree(
-    shelf: &Shelf,
+    shelf: &ManifestSource,
     root: Manifest,
     attestations: bool,
 ) -> Result<Vec<Manifest>, Problem> {
@@ -237,7 +241,11 @@ fn deleted(name: &str, children: &[Child], missing: &[MissingManifest]) -> Probl
 }
 
 /// Reads as [`tree`] does, but lists what is missing.
-pub(super) async fn tree_there(shelf: &Shelf, root: Manifest, attestations: bool) -> Result<Tree, Problem> {
+pub(super) async fn tree_there(
+    shelf: &ManifestSource,
+    root: Manifest,
+    attestations: bool,
+) -> Result<Tree, Problem> {
     let name = shelf.name(root.digest);
     let too_much = |what: String| {
         Problem::new(ProblemKind::Invalid, format!("{name} contains {what}"))
@@ -358,7 +366,11 @@ pub(super) fn is_of_size(what: &str, manifest: &Manifest, size: u64) -> Result<(
     if length == size {
         Ok(())
     } else {
-        Err(lied(what, &format!("{size} bytes"), &format!("{length} bytes")))
+        Err(digest_mismatch(
+            what,
+            &format!("{size} bytes"),
+            &format!("{length} bytes"),
+        ))
     }
 }
 
@@ -372,7 +384,7 @@ pub(super) async fn resolve(
     registries: &Registries,
     reference: &Reference,
 ) -> Result<ResolvedImage, Problem> {
-    let access = registries.site(&reference.repository)?.pull();
+    let access = registries.endpoint(&reference.repository)?.pull();
     let head = head_at(registries, &access, reference).await?;
     let head = head.ok_or_else(|| absent(reference))?;
     fits(&reference.to_string(), head.size)?;

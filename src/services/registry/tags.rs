@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::Registries;
-use super::wire::{Ask, is_page, origin_of};
+use super::request::{RequestSpec, is_page, origin_of};
 use crate::domain::image::Repository;
 use crate::domain::tags::TagList;
 use crate::domain::{Problem, ProblemKind};
@@ -28,7 +28,7 @@ struct Page {
 }
 
 pub(super) async fn tags(registries: &Registries, repository: &Repository) -> Result<TagList, Problem> {
-    let access = registries.site(repository)?.pull();
+    let access = registries.endpoint(repository)?.pull();
     let what = format!("the tags of {repository}");
     let mut next = access.site.url("tags/list")?;
     next.query_pairs_mut().append_pair("n", &PAGE.to_string());
@@ -36,7 +36,7 @@ pub(super) async fn tags(registries: &Registries, repository: &Repository) -> Re
     let mut read: Vec<Url> = Vec::new();
     loop {
         let answer = registries
-            .ask(&access, &what, &Ask::new(Method::GET, next.clone()))
+            .ask(&access, &what, &RequestSpec::new(Method::GET, next.clone()))
             .await
             .map_err(|trouble| trouble.problem)?;
         if answer.status == 404 {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::manifest::OCI_MANIFEST;
 use super::test_server::{Server, digest, registries};
-use super::{Copied, CopyJob, CopySource, LocalAttachment, LocalImage, Manifest, Place, TagBefore};
+use super::{BlobLocation, Copied, CopyJob, CopySource, LocalAttachment, LocalImage, Manifest, TagBefore};
 use crate::domain::{ManifestDigest, Problem, ProblemKind};
 
 /// An image with a signature that refers to it, a signature of that signature, and cosign's tag.
@@ -180,7 +180,7 @@ async fn what_is_attached_to_an_image_of_this_machine_comes_along() {
         let [image, signature, tagged] = ["image", "signature", "cosign"].map(manifest);
         let (root, signed, cosigned) = (image.digest, signature.digest, tagged.digest);
         let size = signature.bytes.len();
-        let places = HashMap::from([(digest(b"{}"), Place::Bytes(b"{}".as_slice().into()))]);
+        let places = HashMap::from([(digest(b"{}"), BlobLocation::Bytes(b"{}".as_slice().into()))]);
         let local = LocalImage::new(root, vec![image, signature, tagged], places).unwrap();
         let attachment = |digest: ManifestDigest, tag: Option<String>| LocalAttachment {
             subject: root,

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::manifest::OCI_MANIFEST;
 use super::test_server::{Server, digest, open_sessions, registries};
-use super::{CopyJob, CopySource, LocalImage, Manifest, Place, TagBefore, local_detail};
+use super::{BlobLocation, CopyJob, CopySource, LocalImage, Manifest, TagBefore, local_detail};
 use crate::domain::image::Platform;
 use crate::domain::{ImageSource, ProblemKind};
 
@@ -27,12 +27,12 @@ fn on_disk(file: &[u8], claimed: &[u8]) -> (tempfile::NamedTempFile, LocalImage)
         "layers": [{"mediaType": "l", "digest": digest(claimed).to_string(), "size": claimed.len()}],
     });
     let manifest = Manifest::parse("x", None, document.to_string().into()).unwrap();
-    let place = Place::File {
+    let place = BlobLocation::File {
         path: held.path().to_owned(),
         offset: 3,
     };
     let places = HashMap::from([
-        (digest(CONFIG), Place::Bytes(CONFIG.into())),
+        (digest(CONFIG), BlobLocation::Bytes(CONFIG.into())),
         (digest(claimed), place),
     ]);
     let image = LocalImage::new(manifest.digest, vec![manifest], places).unwrap();
@@ -108,8 +108,8 @@ async fn a_file_that_changed_or_is_cut_short_never_arrives() {
 async fn what_was_left_out_and_is_needed_after_all_says_run_again() {
     let (_file, image) = on_disk(b"x", b"x");
     let places = HashMap::from([
-        (digest(CONFIG), Place::Bytes(CONFIG.into())),
-        (digest(b"x"), Place::Elsewhere),
+        (digest(CONFIG), BlobLocation::Bytes(CONFIG.into())),
+        (digest(b"x"), BlobLocation::Elsewhere),
     ]);
     let root = image.manifest(image.root()).unwrap().clone();
     let image = LocalImage::new(image.root(), vec![root], places).unwrap();

@@ -153,7 +153,7 @@ async fn two_processes_never_write_into_one_session() {
 
 #[tokio::test]
 async fn a_download_goes_on_where_it_broke_off() {
-    for manner in [Ranges::Kept, Ranges::Ignored] {
+    for manner in [Ranges::StoredSession, Ranges::Ignored] {
         let pair = pair().await;
         pair.from.with(|world| {
             world.truncate = 2;

@@ -79,7 +79,7 @@ pub(super) struct World {
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Ranges {
     #[default]
-    Kept,
+    StoredSession,
     Ignored,
     Wrong,
 }

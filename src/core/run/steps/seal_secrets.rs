@@ -9,7 +9,7 @@ use crate::domain::{OrganisationSecret, Problem, SecretTarget};
 use crate::journal::StepOutput;
 use crate::plan::{StepId, rotate};
 use crate::run::progress::Phase;
-use crate::services::seal;
+use crate::services::sealed_box;
 
 pub async fn perform(
     tools: &StepClients,
@@ -43,7 +43,7 @@ async fn sealed(
         let key = github.public_key(&target.repository).await?;
         Ok::<_, Problem>(SealedValue {
             target: target.clone(),
-            encrypted_value: seal::seal(&key, &value)?,
+            encrypted_value: sealed_box::seal(&key, &value)?,
             key_id: key.key_id,
         })
     }))
@@ -52,7 +52,7 @@ async fn sealed(
         let key = github.organisation_key(&secret.organisation).await?;
         Ok::<_, Problem>(SealedOrganisation {
             secret: secret.clone(),
-            encrypted_value: seal::seal(&key, &value)?,
+            encrypted_value: sealed_box::seal(&key, &value)?,
             key_id: key.key_id,
         })
     }))
