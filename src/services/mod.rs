@@ -124,7 +124,7 @@ impl Services {
         let token_from = github_token.as_ref().map(|(_, name)| *name);
         let ghcr_token = set("CR_PAT").map(SecretString::from);
         let engines = Engines::from_env(variable, &http);
-        let packing = cache.as_ref().map(|cache| cache.join("packing"));
+        let preparer = cache.as_ref().map(|cache| cache.join("packing"));
         Ok(Self {
             public: PublicStore::new(http.clone(), endpoints.charmhub.clone()),
             github: GitHub::new(http.clone(), endpoints.github.clone(), github_token)
@@ -136,7 +136,7 @@ impl Services {
                 ghcr_token,
                 Docker::from_env(variable),
             ),
-            local: LocalImages::new(ImagePreparer::new(engines.clone(), packing)),
+            local: LocalImages::new(ImagePreparer::new(engines.clone(), preparer)),
             surroundings: Surroundings::from_env(variable, token_from),
             operator: Operator::default(),
             engines,

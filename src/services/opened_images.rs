@@ -1,7 +1,7 @@
 //! Opens images of this machine once and keeps them open, so that what was previewed is what is
 //! sent.
 //!
-//! Also checks that an image opened again is still the same. [`super::packing`] reads the images.
+//! Also checks that an image opened again is still the same. [`super::local_image`] reads the images.
 //! Must not write to a registry.
 
 use std::collections::{HashMap, HashSet};
@@ -19,7 +19,7 @@ use crate::domain::{Digest, LocalSource, ManifestDigest, Problem, ProblemKind, R
 /// Holds opened images of this machine. Cheap to clone.
 #[derive(Clone)]
 pub struct LocalImages {
-    packing: ImagePreparer,
+    preparer: ImagePreparer,
     opened: Arc<Mutex<HashMap<LocalSource, Arc<PreparedImage>>>>,
 }
 
@@ -39,9 +39,9 @@ fn asking<'a>(
 
 impl LocalImages {
     /// Returns images read by `local_image`.
-    pub fn new(packing: ImagePreparer) -> Self {
+    pub fn new(preparer: ImagePreparer) -> Self {
         Self {
-            packing,
+            preparer,
             opened: Arc::default(),
         }
     }
@@ -72,8 +72,8 @@ impl LocalImages {
             return Ok(known);
         }
         let there = asking(registries, destination);
-        let packing = self.packing.open(source, platforms, &there, progress, cancel);
-        let packed = Arc::new(packing.await?);
+        let preparer = self.preparer.open(source, platforms, &there, progress, cancel);
+        let packed = Arc::new(preparer.await?);
         let root = packed.image.root();
         if let Some(expected) = expected.filter(|expected| *expected != root) {
             return Err(Problem::new(

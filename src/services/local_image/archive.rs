@@ -34,7 +34,7 @@ pub(super) struct Archive {
     path: PathBuf,
     file: MonitoredReader<File>,
     entries: Entries<EntryPosition>,
-    pub(super) press: LayerCompressor,
+    pub(super) compressor: LayerCompressor,
     /// Layers that were already read, by offset.
     done: HashMap<u64, (Digest, Layer)>,
 }
@@ -95,7 +95,7 @@ pub(super) fn sparse<R: Read>(what: &str, name: &str, entry: &mut tar::Entry<'_,
 
 impl Archive {
     /// Reads the index of the archive at `path`; `what` is its name in messages.
-    pub(super) fn open(what: &str, path: &Path, press: LayerCompressor) -> Result<Self, Problem> {
+    pub(super) fn open(what: &str, path: &Path, compressor: LayerCompressor) -> Result<Self, Problem> {
         let (file, length) = plain_file(path)?;
         let mut entries = Entries::of(what);
         let mut end = 0;
@@ -146,9 +146,9 @@ impl Archive {
         Ok(Self {
             what: what.to_owned(),
             path: path.to_path_buf(),
-            file: MonitoredReader::new(file, press.desk.clone(), Some(length)),
+            file: MonitoredReader::new(file, compressor.worker.clone(), Some(length)),
             entries,
-            press,
+            compressor,
             done: HashMap::new(),
         })
     }
@@ -237,7 +237,7 @@ impl ImageFiles for Archive {
     }
 
     fn cached(&mut self, diffs: &[Digest]) -> Result<(), Problem> {
-        self.press.cached(diffs)
+        self.compressor.cached(diffs)
     }
 
     fn layer(&mut self, name: &str, diff: Digest) -> Result<Option<CompressedLayer>, Problem> {
@@ -257,7 +257,7 @@ impl ImageFiles for Archive {
                 .seek(SeekFrom::Start(at.offset))
                 .map_err(|error| unreadable(&self.what, &error))?;
             let mut input = ExactReader::new(&mut self.file, at.size);
-            self.press.press(&self.what, &mut input, Some(diff))?
+            self.compressor.compress(&self.what, &mut input, Some(diff))?
         } else {
             let (diff, layer) = self.as_it_is(at, form)?;
             CompressedLayer {

@@ -16,7 +16,7 @@ const MOST: usize = 1024;
 
 /// Reads into `tree` what `index` attaches to the image at `root`, and what is attached to that.
 pub(super) fn attachments(
-    shelf: &mut dyn ImageFiles,
+    files: &mut dyn ImageFiles,
     index: &Index,
     tree: &mut Tree,
     root: ManifestDigest,
@@ -26,15 +26,15 @@ pub(super) fn attachments(
     loop {
         let before = found.len();
         for descriptor in index.manifests.iter().flatten() {
-            for one in attached_by(shelf, descriptor, &subjects)? {
+            for one in attached_by(files, descriptor, &subjects)? {
                 let known = found
                     .iter()
                     .any(|other| (other.digest, &other.tag) == (one.digest, &one.tag));
                 if known || one.digest == root {
                     continue;
                 }
-                if !tree.load(shelf, one.digest, one.row["mediaType"].as_str(), 0)? {
-                    let problem = not_whole(shelf, tree);
+                if !tree.load(files, one.digest, one.row["mediaType"].as_str(), 0)? {
+                    let problem = not_whole(files, tree);
                     return Err(
                         problem.within(format!("cannot copy {} of {} with it", one.digest, one.subject))
                     );
@@ -47,7 +47,7 @@ pub(super) fn attachments(
         }
         if found.len() > MOST {
             return Err(invalid(
-                shelf.what(),
+                files.what(),
                 format!("the image has more than {MOST} attachments, such as signatures"),
             ));
         }
@@ -57,7 +57,7 @@ pub(super) fn attachments(
 
 /// Returns what one row of `index.json` attaches to one of `subjects`.
 fn attached_by(
-    shelf: &mut dyn ImageFiles,
+    files: &mut dyn ImageFiles,
     descriptor: &Descriptor,
     subjects: &HashSet<ManifestDigest>,
 ) -> Result<Vec<LocalAttachment>, Problem> {
@@ -71,7 +71,7 @@ fn attached_by(
                 continue;
             };
             if end.is_empty() {
-                return listed(shelf, digest, *subject);
+                return listed(files, digest, *subject);
             }
             if COSIGN.contains(&end) {
                 return Ok(vec![LocalAttachment {
@@ -83,7 +83,7 @@ fn attached_by(
             }
         }
     }
-    Ok(referrer(shelf, digest)?
+    Ok(referrer(files, digest)?
         .filter(|one| subjects.contains(&one.subject))
         .into_iter()
         .collect())
@@ -91,11 +91,11 @@ fn attached_by(
 
 /// Returns what the index under the tag `sha256-<hex>` lists.
 fn listed(
-    shelf: &mut dyn ImageFiles,
+    files: &mut dyn ImageFiles,
     digest: ManifestDigest,
     subject: ManifestDigest,
 ) -> Result<Vec<LocalAttachment>, Problem> {
-    let Some(document) = document(shelf, digest)? else {
+    let Some(document) = document(files, digest)? else {
         return Ok(Vec::new());
     };
     let rows = document["manifests"].as_array().cloned().unwrap_or_default();
@@ -111,15 +111,15 @@ fn listed(
 }
 
 /// Reads the manifest at `digest` as an attachment, if it has a subject.
-fn referrer(shelf: &mut dyn ImageFiles, digest: ManifestDigest) -> Result<Option<LocalAttachment>, Problem> {
-    let Some(document) = document(shelf, digest)? else {
+fn referrer(files: &mut dyn ImageFiles, digest: ManifestDigest) -> Result<Option<LocalAttachment>, Problem> {
+    let Some(document) = document(files, digest)? else {
         return Ok(None);
     };
     let subject = document["subject"]["digest"].as_str();
     let Some(subject) = subject.and_then(|text| text.parse().ok()) else {
         return Ok(None);
     };
-    let size = shelf.small(&name_of(digest.0))?.map_or(0, |bytes| bytes.len());
+    let size = files.small(&name_of(digest.0))?.map_or(0, |bytes| bytes.len());
     // As in the registry's own list: for an image without a type, the type of its config.
     let artifact = [&document["artifactType"], &document["config"]["mediaType"]];
     let artifact = artifact.into_iter().find(|kind| kind.is_string());
@@ -141,7 +141,7 @@ fn referrer(shelf: &mut dyn ImageFiles, digest: ManifestDigest) -> Result<Option
 }
 
 /// Reads the manifest at `digest`; an unreadable one attaches nothing.
-fn document(shelf: &mut dyn ImageFiles, digest: ManifestDigest) -> Result<Option<Value>, Problem> {
-    let bytes = shelf.small(&name_of(digest.0))?;
+fn document(files: &mut dyn ImageFiles, digest: ManifestDigest) -> Result<Option<Value>, Problem> {
+    let bytes = files.small(&name_of(digest.0))?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }

@@ -70,8 +70,8 @@ pub(super) struct CompressedLayer {
 
 /// Compresses layers.
 pub(super) struct LayerCompressor {
-    pub(super) spool: Arc<LayerCache>,
-    pub(super) desk: WorkerHandle,
+    pub(super) cache: Arc<LayerCache>,
+    pub(super) worker: WorkerHandle,
     known: HashMap<Digest, Layer>,
     /// Number of layers compressed so far.
     pub(super) compressed: usize,
@@ -107,10 +107,10 @@ pub(super) fn cut_short(what: &str) -> Problem {
 }
 
 impl LayerCompressor {
-    pub(super) fn new(spool: Arc<LayerCache>, desk: WorkerHandle) -> Self {
+    pub(super) fn new(cache: Arc<LayerCache>, worker: WorkerHandle) -> Self {
         Self {
-            spool,
-            desk,
+            cache,
+            worker,
             known: HashMap::new(),
             compressed: 0,
         }
@@ -121,7 +121,7 @@ impl LayerCompressor {
         let recalled: Vec<(Digest, CachedLayer)> = diffs
             .iter()
             .filter(|diff| !self.known.contains_key(*diff))
-            .filter_map(|diff| Some((*diff, self.spool.cached(*diff)?)))
+            .filter_map(|diff| Some((*diff, self.cache.cached(*diff)?)))
             .collect();
         let blobs = recalled.iter().map(|(_, known)| Blob {
             digest: known.digest,
@@ -130,12 +130,12 @@ impl LayerCompressor {
             foreign: false,
             urls: Vec::new(),
         });
-        let there = self.desk.present_at_destination(blobs.collect())?;
+        let there = self.worker.present_at_destination(blobs.collect())?;
         for (diff, known) in recalled {
             let place = if there.contains(&known.digest) {
                 // The bytes are not needed, but their place is recorded if they are stored here.
-                self.spool.held(known).map_or(BlobLocation::Elsewhere, file)
-            } else if let Some(path) = self.spool.sound(known) {
+                self.cache.held(known).map_or(BlobLocation::Elsewhere, file)
+            } else if let Some(path) = self.cache.sound(known) {
                 file(path)
             } else {
                 continue;
@@ -152,7 +152,7 @@ impl LayerCompressor {
 
     /// Reads one uncompressed layer to its end. It is only hashed if it is `expected` to be a
     /// known one.
-    pub(super) fn press(
+    pub(super) fn compress(
         &mut self,
         what: &str,
         input: &mut dyn Read,
@@ -166,7 +166,7 @@ impl LayerCompressor {
             }
             return Ok(CompressedLayer { diff, layer });
         }
-        let mut part = self.spool.part()?;
+        let mut part = self.cache.part()?;
         let mut tee = Hashing {
             inner: input,
             hasher: Sha256::new(),
@@ -175,12 +175,12 @@ impl LayerCompressor {
         let diff = Digest::from_bytes(tee.hasher.finalize().into());
         if let Err(error) = done {
             return Err(match part.failure() {
-                Some(error) => self.spool.unwritable(&error),
+                Some(error) => self.cache.unwritable(&error),
                 None => unreadable(what, &error),
             });
         }
-        let (known, path) = part.keep(&self.spool)?;
-        self.spool.remember(diff, known);
+        let (known, path) = part.keep(&self.cache)?;
+        self.cache.remember(diff, known);
         self.compressed += 1;
         let layer = layer_of(known, file(path));
         self.known.insert(diff, layer.clone());
@@ -197,19 +197,19 @@ impl LayerCompressor {
         what: &str,
         input: &mut dyn Read,
     ) -> Result<(CachedLayer, BlobLocation), Problem> {
-        let mut part = self.spool.part()?;
+        let mut part = self.cache.part()?;
         if let Err(error) = copy(input, &mut part) {
             return Err(match part.failure() {
-                Some(error) => self.spool.unwritable(&error),
+                Some(error) => self.cache.unwritable(&error),
                 None => unreadable(what, &error),
             });
         }
-        let (known, path) = part.keep(&self.spool)?;
+        let (known, path) = part.keep(&self.cache)?;
         Ok((known, file(path)))
     }
 
     fn tell(&self, diff: Digest, layer: &Layer, known: bool) {
-        self.desk.tell(PrepareProgress::Layer {
+        self.worker.tell(PrepareProgress::Layer {
             diff,
             size: layer.size,
             known,

@@ -72,22 +72,22 @@ pub(super) fn same_name(a: &str, b: &str) -> bool {
 /// Returns the selected image of `manifest.json`, and the digest that identifies it if a platform
 /// selected it; `None` if there is no such document.
 pub(super) fn chosen(
-    shelf: &mut dyn ImageFiles,
+    files: &mut dyn ImageFiles,
     wanted: ImageSelector<'_>,
 ) -> Result<Option<(Saved, Option<Digest>)>, Problem> {
-    let Some(saved) = saved(shelf)? else {
+    let Some(saved) = saved(files)? else {
         return Ok(None);
     };
     if saved.is_empty() {
-        return Err(invalid(shelf.what(), "manifest.json lists no image"));
+        return Err(invalid(files.what(), "manifest.json lists no image"));
     }
     if let ([one], None) = (&saved[..], wanted.name) {
         return Ok(Some((one.clone(), None)));
     }
     let mut candidates = Vec::with_capacity(saved.len());
     for (position, one) in saved.iter().enumerate() {
-        let name = shelf.name(&one.config)?;
-        let config = shelf.small(&name)?;
+        let name = files.name(&one.config)?;
+        let config = files.small(&name)?;
         candidates.push(Candidate {
             position,
             names: one.repo_tags.clone().unwrap_or_default(),
@@ -95,18 +95,18 @@ pub(super) fn chosen(
             platform: config.as_deref().and_then(platform_of),
         });
     }
-    let choice = choose(shelf.what(), &candidates, wanted)?;
+    let choice = choose(files.what(), &candidates, wanted)?;
     let found = saved.get(choice.position).cloned();
     Ok(found.map(|found| (found, choice.pinned)))
 }
 
 /// Returns all images that `manifest.json` lists; `None` if there is no such document.
-pub(super) fn saved(shelf: &mut dyn ImageFiles) -> Result<Option<Vec<Saved>>, Problem> {
-    let Some(bytes) = shelf.small("manifest.json")? else {
+pub(super) fn saved(files: &mut dyn ImageFiles) -> Result<Option<Vec<Saved>>, Problem> {
+    let Some(bytes) = files.small("manifest.json")? else {
         return Ok(None);
     };
     let saved: Option<Vec<Saved>> = serde_json::from_slice(&bytes)
-        .map_err(|error| invalid(shelf.what(), format!("manifest.json: {error}")))?;
+        .map_err(|error| invalid(files.what(), format!("manifest.json: {error}")))?;
     Ok(Some(saved.unwrap_or_default()))
 }
 
@@ -116,27 +116,27 @@ pub(super) fn platform_of(config: &[u8]) -> Option<Platform> {
 }
 
 /// Assembles the image and compresses its layers.
-pub(super) fn assemble(shelf: &mut dyn ImageFiles, wanted: ImageSelector<'_>) -> Result<Assembled, Problem> {
-    let Some((saved, pinned)) = chosen(shelf, wanted)? else {
+pub(super) fn assemble(files: &mut dyn ImageFiles, wanted: ImageSelector<'_>) -> Result<Assembled, Problem> {
+    let Some((saved, pinned)) = chosen(files, wanted)? else {
         return Err(
-            invalid(shelf.what(), "manifest.json is missing, which docker save writes").hint(
+            invalid(files.what(), "manifest.json is missing, which docker save writes").hint(
                 "use oci-archive:FILE for an archive of an OCI layout (a rock), oci:DIR for a directory",
             ),
         );
     };
-    let lacking = |shelf: &dyn ImageFiles, name: &str| {
+    let lacking = |files: &dyn ImageFiles, name: &str| {
         let shown = SanitizedText::capped(name, 200);
         invalid(
-            shelf.what(),
+            files.what(),
             format!("manifest.json lists {shown}, which is missing"),
         )
         .hint("create the archive again")
     };
-    let name = shelf.name(&saved.config)?;
-    let Some(config) = shelf.small(&name)? else {
-        return Err(lacking(shelf, &name));
+    let name = files.name(&saved.config)?;
+    let Some(config) = files.small(&name)? else {
+        return Err(lacking(files, &name));
     };
-    let diffs = diff_ids(shelf.what(), &config)?;
+    let diffs = diff_ids(files.what(), &config)?;
     let names = saved.layers.unwrap_or_default();
     if names.len() != diffs.len() {
         let why = format!(
@@ -144,20 +144,20 @@ pub(super) fn assemble(shelf: &mut dyn ImageFiles, wanted: ImageSelector<'_>) ->
             count(names.len(), "layer", "layers"),
             diffs.len()
         );
-        return Err(invalid(shelf.what(), why));
+        return Err(invalid(files.what(), why));
     }
-    shelf.cached(&diffs)?;
+    files.cached(&diffs)?;
     let mut layers = Vec::with_capacity(diffs.len());
     for (raw, diff) in names.iter().zip(&diffs) {
-        let name = shelf.name(raw)?;
-        let Some(pressed) = shelf.layer(&name, *diff)? else {
-            return Err(lacking(shelf, &name));
+        let name = files.name(raw)?;
+        let Some(pressed) = files.layer(&name, *diff)? else {
+            return Err(lacking(files, &name));
         };
         let shown = SanitizedText::capped(raw, 200);
         if pressed.diff != *diff {
             return Err(Problem::new(
                 ProblemKind::Invalid,
-                format!("layer {shown} of {} does not match its config", shelf.what()),
+                format!("layer {shown} of {} does not match its config", files.what()),
             )
             .cause(format!("its digest is {}, the config lists {diff}", pressed.diff))
             .hint("do not use it: save or build the image again"));
@@ -165,11 +165,11 @@ pub(super) fn assemble(shelf: &mut dyn ImageFiles, wanted: ImageSelector<'_>) ->
         layers.push(pressed.layer.ok_or_else(|| {
             Problem::new(
                 ProblemKind::Internal,
-                format!("layer {shown} of {} was skipped", shelf.what()),
+                format!("layer {shown} of {} was skipped", files.what()),
             )
         })?);
     }
-    let assembled = put_together(shelf.what(), config, layers)?;
+    let assembled = put_together(files.what(), config, layers)?;
     Ok(Assembled { pinned, ..assembled })
 }
 
@@ -177,11 +177,11 @@ pub(super) fn assemble(shelf: &mut dyn ImageFiles, wanted: ImageSelector<'_>) ->
 pub(super) fn recalled(
     what: &str,
     config: Bytes,
-    press: &mut LayerCompressor,
+    compressor: &mut LayerCompressor,
 ) -> Result<Option<Assembled>, Problem> {
     let diffs = diff_ids(what, &config)?;
-    press.cached(&diffs)?;
-    let layers = diffs.iter().map(|diff| press.known(*diff).cloned());
+    compressor.cached(&diffs)?;
+    let layers = diffs.iter().map(|diff| compressor.known(*diff).cloned());
     let Some(layers) = layers.collect::<Option<Vec<Layer>>>() else {
         return Ok(None);
     };

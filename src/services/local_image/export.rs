@@ -39,7 +39,7 @@ enum SpooledEntry {
 pub(super) struct Export {
     what: String,
     entries: Entries<SpooledEntry>,
-    pub(super) press: LayerCompressor,
+    pub(super) compressor: LayerCompressor,
     /// True if something was skipped that is needed: it must be read again.
     pub(super) again: bool,
 }
@@ -88,15 +88,15 @@ impl Export {
     pub(super) fn read(
         what: &str,
         input: impl Read,
-        press: LayerCompressor,
+        compressor: LayerCompressor,
         layers: &[Digest],
     ) -> Result<Self, Problem> {
-        let watched = MonitoredReader::new(input, press.desk.clone(), None);
+        let watched = MonitoredReader::new(input, compressor.worker.clone(), None);
         let seen = watched.seen();
         let mut export = Self {
             what: what.to_owned(),
             entries: Entries::of(what),
-            press,
+            compressor,
             again: false,
         };
         let mut prediction = Prediction::of(layers);
@@ -160,7 +160,7 @@ impl Export {
             return Ok(SpooledEntry::Small(bytes.into()));
         }
         let expected = prediction.next(name);
-        let pressed = self.press.press(&self.what, &mut input, expected)?;
+        let pressed = self.compressor.compress(&self.what, &mut input, expected)?;
         Ok(SpooledEntry::Layer(pressed.diff, pressed.layer))
     }
 
@@ -182,8 +182,8 @@ impl Export {
                 urls: Vec::new(),
             };
             if self
-                .press
-                .desk
+                .compressor
+                .worker
                 .present_at_destination(vec![asked])?
                 .contains(&digest)
             {
@@ -198,7 +198,7 @@ impl Export {
                 .hint("remove the image from the engine and pull or build it again"));
             }
         }
-        let (known, place) = self.press.keep(&self.what, &mut input)?;
+        let (known, place) = self.compressor.keep(&self.what, &mut input)?;
         Ok(SpooledEntry::PreparedImage(known, form, place))
     }
 }
@@ -244,14 +244,14 @@ impl ImageFiles for Export {
         match stored {
             SpooledEntry::Layer(found, layer) => {
                 // It may have been read under another name since.
-                let layer = layer.clone().or_else(|| self.press.known(*found).cloned());
+                let layer = layer.clone().or_else(|| self.compressor.known(*found).cloned());
                 self.again |= layer.is_none();
                 Ok(Some(CompressedLayer { diff: *found, layer }))
             }
             SpooledEntry::Small(bytes) => {
                 let bytes = bytes.clone();
-                self.press
-                    .press(&self.what, &mut &bytes[..], Some(diff))
+                self.compressor
+                    .compress(&self.what, &mut &bytes[..], Some(diff))
                     .map(Some)
             }
             SpooledEntry::PreparedImage(known, form, place) => {

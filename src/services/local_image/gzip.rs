@@ -111,7 +111,7 @@ fn feed(
 }
 
 fn work_off(work: &Mutex<Receiver<Job>>, spare: &Sender<Vec<u8>>) {
-    let mut press = LayerCompressor::new();
+    let mut compressor = LayerCompressor::new();
     loop {
         let job = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { raw, last, done }) = job else {
@@ -119,7 +119,7 @@ fn work_off(work: &Mutex<Receiver<Job>>, spare: &Sender<Vec<u8>>) {
         };
         let mut crc = Crc::new();
         crc.update(&raw);
-        let packed = press.block(&raw, last);
+        let packed = compressor.block(&raw, last);
         // A writer that has ended reports its own error; blocks are processed to the end.
         drop(done.send(Done { packed, crc }));
         drop(spare.send(raw));
@@ -318,8 +318,8 @@ mod tests {
     #[test]
     fn what_does_not_shrink_is_stored_and_nothing_else() {
         let (noise, text) = (noise(), sample());
-        let mut press = LayerCompressor::new();
-        let stored = press.block(&noise, false).unwrap();
+        let mut compressor = LayerCompressor::new();
+        let stored = compressor.block(&noise, false).unwrap();
         assert!(stored.len() > noise.len(), "{}", stored.len());
         assert!(stored.windows(64).any(|piece| piece == &noise[..64]));
         // Half of the entropy, and noise with some text in it, are worth deflating.
@@ -327,7 +327,7 @@ mod tests {
         let mut mixed = noise.clone();
         mixed[..BLOCK / 4].copy_from_slice(&text[..BLOCK / 4]);
         for raw in [&nibbles, &mixed] {
-            let packed = press.block(raw, false).unwrap();
+            let packed = compressor.block(raw, false).unwrap();
             assert!(packed.len() < raw.len() * 9 / 10, "{}", packed.len());
         }
         // Both types in one stream, the last block stored too.

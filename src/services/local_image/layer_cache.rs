@@ -54,15 +54,15 @@ impl LayerCache {
     /// Opens `folder`, or a temporary one that is removed with this value.
     pub(super) fn open(folder: Option<&Path>) -> Result<Self, Problem> {
         let own = || std::env::temp_dir().join(format!("windlass-{}", Uuid::new_v4().simple()));
-        let spool = Self {
+        let cache = Self {
             folder: folder.map_or_else(own, Path::to_path_buf),
             passing: folder.is_none(),
         };
-        for part in [spool.spooled(), spool.noted(), spool.configs()] {
-            private_file::make_folder(&part).map_err(|error| spool.unwritable(&error))?;
+        for part in [cache.spooled(), cache.noted(), cache.configs()] {
+            private_file::make_folder(&part).map_err(|error| cache.unwritable(&error))?;
         }
-        spool.sweep();
-        Ok(spool)
+        cache.sweep();
+        Ok(cache)
     }
 
     fn spooled(&self) -> PathBuf {
@@ -252,10 +252,10 @@ impl PartialFile {
     }
 
     /// Renames it to its digest.
-    pub(super) fn keep(self, spool: &LayerCache) -> Result<(CachedLayer, PathBuf), Problem> {
+    pub(super) fn keep(self, cache: &LayerCache) -> Result<(CachedLayer, PathBuf), Problem> {
         let digest = Digest::from_bytes(self.hasher.finalize().into());
-        let path = spool.path(digest);
-        fs::rename(self.scratch.path(), &path).map_err(|error| spool.unwritable(&error))?;
+        let path = cache.path(digest);
+        fs::rename(self.scratch.path(), &path).map_err(|error| cache.unwritable(&error))?;
         let size = self.size;
         Ok((CachedLayer { digest, size }, path))
     }

@@ -169,18 +169,18 @@ impl ImagePreparer {
         stop: &CancellationToken,
     ) -> Result<PreparedImage, Problem> {
         let what = source.to_string();
-        let desk = ReadingTask {
+        let worker = ReadingTask {
             there,
             progress,
             stop,
         };
         let folder = self.folder.clone();
-        let spool = desk
+        let cache = worker
             .serve(move |_| LayerCache::open(folder.as_deref()).map(Arc::new))
             .await?;
         match source {
             LocalSource::DockerDaemon { .. } | LocalSource::ContainersStorage { .. } => {
-                self.read_export(source, &desk, spool).await
+                self.read_export(source, &worker, cache).await
             }
             LocalSource::Oci { path, name } => {
                 let (path, name, platforms) = (PathBuf::from(path), name.clone(), platforms.to_vec());
@@ -191,19 +191,19 @@ impl ImagePreparer {
                         ImageSelector { name, platforms },
                     )
                 };
-                let assembled = desk.serve(work).await?;
-                Ok(packed(assembled, 0, None, spool, None))
+                let assembled = worker.serve(work).await?;
+                Ok(packed(assembled, 0, None, cache, None))
             }
             LocalSource::OciArchive { path, name } => {
                 let assemble =
-                    |shelf: &mut Archive, wanted: ImageSelector<'_>| oci_layout::assemble(shelf, wanted);
+                    |files: &mut Archive, wanted: ImageSelector<'_>| oci_layout::assemble(files, wanted);
                 let wanted = (name.clone(), platforms.to_vec());
-                read_archive(&desk, spool, what, path, wanted, assemble).await
+                read_archive(&worker, cache, what, path, wanted, assemble).await
             }
             LocalSource::DockerArchive { path, name } => {
-                let assemble = |shelf: &mut Archive, wanted: ImageSelector<'_>| put_together(shelf, wanted);
+                let assemble = |files: &mut Archive, wanted: ImageSelector<'_>| put_together(files, wanted);
                 let wanted = (name.clone(), platforms.to_vec());
-                read_archive(&desk, spool, what, path, wanted, assemble).await
+                read_archive(&worker, cache, what, path, wanted, assemble).await
             }
         }
     }
@@ -211,28 +211,31 @@ impl ImagePreparer {
     async fn read_export(
         &self,
         source: &LocalSource,
-        desk: &ReadingTask<'_, '_>,
-        spool: Arc<LayerCache>,
+        worker: &ReadingTask<'_, '_>,
+        cache: Arc<LayerCache>,
     ) -> Result<PreparedImage, Problem> {
         let Inspected { id, layers } = self.engines.inspect(source).await?;
-        let (what, kept) = (source.to_string(), Arc::clone(&spool));
-        if let Some(assembled) = desk.serve(move |desk| remembered(&what, id, kept, desk)).await? {
-            return Ok(packed(assembled, 0, Some(id), spool, None));
+        let (what, kept) = (source.to_string(), Arc::clone(&cache));
+        if let Some(assembled) = worker
+            .serve(move |worker| remembered(&what, id, kept, worker))
+            .await?
+        {
+            return Ok(packed(assembled, 0, Some(id), cache, None));
         }
         for predicted in [layers, Vec::new()] {
             let export = self.engines.export(source, id).await?;
-            let export = export.take_until(desk.stop.clone().cancelled_owned());
+            let export = export.take_until(worker.stop.clone().cancelled_owned());
             let input = SyncIoBridge::new(StreamReader::new(Box::pin(export)));
-            let (what, kept) = (source.to_string(), Arc::clone(&spool));
-            let read = desk
-                .serve(move |desk| {
-                    let mut press = LayerCompressor::new(kept, desk);
-                    press.cached(&predicted)?;
-                    let mut export = Export::read(&what, input, press, &predicted)?;
+            let (what, kept) = (source.to_string(), Arc::clone(&cache));
+            let read = worker
+                .serve(move |worker| {
+                    let mut compressor = LayerCompressor::new(kept, worker);
+                    compressor.cached(&predicted)?;
+                    let mut export = Export::read(&what, input, compressor, &predicted)?;
                     match put_together(&mut export, ImageSelector::default()) {
                         Ok(assembled) => {
-                            let compressed = export.press.compressed;
-                            remember(&what, id, &assembled, &mut export.press);
+                            let compressed = export.compressor.compressed;
+                            remember(&what, id, &assembled, &mut export.compressor);
                             Ok(Read::Done(Box::new(assembled), compressed))
                         }
                         Err(_) if export.again => Ok(Read::Again),
@@ -241,7 +244,7 @@ impl ImagePreparer {
                 })
                 .await?;
             if let Read::Done(assembled, compressed) = read {
-                return Ok(packed(*assembled, compressed, Some(id), spool, None));
+                return Ok(packed(*assembled, compressed, Some(id), cache, None));
             }
         }
         Err(Problem::new(
@@ -257,68 +260,68 @@ impl ImagePreparer {
 fn remembered(
     what: &str,
     id: ImageId,
-    spool: Arc<LayerCache>,
-    desk: WorkerHandle,
+    cache: Arc<LayerCache>,
+    worker: WorkerHandle,
 ) -> Result<Option<Assembled>, Problem> {
-    let Some(config) = spool.config(id.0) else {
+    let Some(config) = cache.config(id.0) else {
         return Ok(None);
     };
-    docker_archive::recalled(what, config, &mut LayerCompressor::new(spool, desk))
+    docker_archive::recalled(what, config, &mut LayerCompressor::new(cache, worker))
 }
 
 /// Records the config of an image that was exported, if the shortcut leads to the very same
 /// manifest: not if its engine names it by another digest, nor if its layers were already
 /// compressed.
-fn remember(what: &str, id: ImageId, assembled: &Assembled, press: &mut LayerCompressor) {
+fn remember(what: &str, id: ImageId, assembled: &Assembled, compressor: &mut LayerCompressor) {
     let Some(config) = assembled.text.clone().filter(|text| digest_of(text) == id.0) else {
         return;
     };
-    let again = docker_archive::recalled(what, config.clone(), press);
+    let again = docker_archive::recalled(what, config.clone(), compressor);
     if again.is_ok_and(|again| again.is_some_and(|again| again.image.root() == assembled.image.root())) {
-        press.spool.remember_config(id.0, &config);
+        compressor.cache.remember_config(id.0, &config);
     }
 }
 
 /// Reads the content of a `docker save` archive or of an export.
-fn put_together(shelf: &mut dyn ImageFiles, wanted: ImageSelector<'_>) -> Result<Assembled, Problem> {
+fn put_together(files: &mut dyn ImageFiles, wanted: ImageSelector<'_>) -> Result<Assembled, Problem> {
     // A position counts in manifest.json; index.json may list the same image once per tag.
     let place = wanted.name.and_then(choice::position_in);
-    if place.is_some() && docker_archive::saved(shelf)?.is_some() {
-        return docker_archive::assemble(shelf, wanted);
+    if place.is_some() && docker_archive::saved(files)?.is_some() {
+        return docker_archive::assemble(files, wanted);
     }
-    match oci_layout::take(shelf, wanted)? {
+    match oci_layout::take(files, wanted)? {
         LayoutResult::Taken(assembled) => Ok(*assembled),
-        LayoutResult::Unfit | LayoutResult::Nothing => docker_archive::assemble(shelf, wanted),
+        LayoutResult::Unfit | LayoutResult::Nothing => docker_archive::assemble(files, wanted),
     }
 }
 
 async fn read_archive(
-    desk: &ReadingTask<'_, '_>,
-    spool: Arc<LayerCache>,
+    worker: &ReadingTask<'_, '_>,
+    cache: Arc<LayerCache>,
     what: String,
     path: &str,
     (name, platforms): (Option<String>, Vec<Platform>),
     assemble: fn(&mut Archive, ImageSelector<'_>) -> Result<Assembled, Problem>,
 ) -> Result<PreparedImage, Problem> {
-    let (path, kept) = (PathBuf::from(path), Arc::clone(&spool));
-    let (assembled, compressed, scratch) = desk
-        .serve(move |desk| {
-            let scratch = unpack::unpacked(&what, &path, &kept, &desk)?;
+    let (path, kept) = (PathBuf::from(path), Arc::clone(&cache));
+    let (assembled, compressed, scratch) = worker
+        .serve(move |worker| {
+            let scratch = unpack::unpacked(&what, &path, &kept, &worker)?;
             let plain = scratch.as_ref().map_or(path.as_path(), ScratchFile::path);
-            let mut archive = Archive::open(&what, plain, LayerCompressor::new(kept, desk))?;
+            let mut archive = Archive::open(&what, plain, LayerCompressor::new(kept, worker))?;
             let (name, platforms) = (name.as_deref(), &platforms[..]);
             let assembled = assemble(&mut archive, ImageSelector { name, platforms })?;
-            Ok((assembled, archive.press.compressed, scratch))
+            Ok((assembled, archive.compressor.compressed, scratch))
         })
         .await?;
-    Ok(packed(assembled, compressed, None, spool, scratch))
+    Ok(packed(assembled, compressed, None, cache, scratch))
 }
 
 fn packed(
     assembled: Assembled,
     compressed: usize,
     id: Option<ImageId>,
-    spool: Arc<LayerCache>,
+    cache: Arc<LayerCache>,
     scratch: Option<ScratchFile>,
 ) -> PreparedImage {
     PreparedImage {
@@ -329,7 +332,7 @@ fn packed(
         pinned: assembled.pinned,
         known: assembled.layers.saturating_sub(compressed),
         compressed,
-        _kept: (spool, scratch),
+        _kept: (cache, scratch),
     }
 }
 
@@ -347,11 +350,11 @@ impl ReadingTask<'_, '_> {
         work: impl FnOnce(WorkerHandle) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let (messages, mut heard) = mpsc::unbounded_channel();
-        let desk = WorkerHandle {
+        let worker = WorkerHandle {
             messages,
             cancel: self.stop.clone(),
         };
-        let thread = tokio::task::spawn_blocking(move || work(desk));
+        let thread = tokio::task::spawn_blocking(move || work(worker));
         while let Some(message) = heard.recv().await {
             match message {
                 Message::Progress(progress) => (self.progress)(progress),

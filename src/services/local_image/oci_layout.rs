@@ -68,29 +68,29 @@ pub(super) struct Tree {
 }
 
 /// Assembles an image from `oci:` or `oci-archive:`.
-pub(super) fn assemble(shelf: &mut dyn ImageFiles, wanted: ImageSelector<'_>) -> Result<Assembled, Problem> {
-    let Some(index) = index(shelf)? else {
+pub(super) fn assemble(files: &mut dyn ImageFiles, wanted: ImageSelector<'_>) -> Result<Assembled, Problem> {
+    let Some(index) = index(files)? else {
         return Err(invalid(
-            shelf.what(),
+            files.what(),
             "index.json is missing, which an OCI layout requires",
         )
         .hint("use docker-archive:FILE for an archive written by docker save"));
     };
-    let (descriptor, pinned) = choose(shelf, &index, wanted)?;
-    let (root, mut tree) = load(shelf, &descriptor)?;
+    let (descriptor, pinned) = choose(files, &index, wanted)?;
+    let (root, mut tree) = load(files, &descriptor)?;
     if !tree.whole.contains(&root) {
-        return Err(not_whole(shelf, &tree));
+        return Err(not_whole(files, &tree));
     }
-    if let Some((manifest, mismatch)) = mismatched(shelf, &tree, root)? {
-        let problem = mismatch.problem(shelf.what(), manifest);
-        return Err(if shelf.small("manifest.json")?.is_some() {
-            let reader = shelf.what().replacen("oci-archive:", "docker-archive:", 1);
+    if let Some((manifest, mismatch)) = mismatched(files, &tree, root)? {
+        let problem = mismatch.problem(files.what(), manifest);
+        return Err(if files.small("manifest.json")?.is_some() {
+            let reader = files.what().replacen("oci-archive:", "docker-archive:", 1);
             problem.hint(format!("it was written by docker save: use {reader}"))
         } else {
             problem
         });
     }
-    let attached = attachments(shelf, &index, &mut tree, root)?;
+    let attached = attachments(files, &index, &mut tree, root)?;
     let mut assembled = finish(root, tree, Vec::new(), pinned)?;
     assembled.image = assembled.image.with_attachments(attached);
     Ok(assembled)
@@ -98,7 +98,7 @@ pub(super) fn assemble(shelf: &mut dyn ImageFiles, wanted: ImageSelector<'_>) ->
 
 /// Returns the first image below `root` whose config and manifest disagree about its layers.
 fn mismatched(
-    shelf: &mut dyn ImageFiles,
+    files: &mut dyn ImageFiles,
     tree: &Tree,
     root: ManifestDigest,
 ) -> Result<Option<(ManifestDigest, LayerMismatch)>, Problem> {
@@ -109,7 +109,7 @@ fn mismatched(
         if config.size > CAP {
             continue;
         }
-        if let Some(text) = shelf.small(&name_of(config.digest))?
+        if let Some(text) = files.small(&name_of(config.digest))?
             && let Some(mismatch) = LayerMismatch::of(&config.media_type, &text, layers.len())
         {
             return Ok(Some((manifest.digest, mismatch)));
@@ -119,25 +119,25 @@ fn mismatched(
 }
 
 /// Copies an engine's export unchanged, if possible.
-pub(super) fn take(shelf: &mut dyn ImageFiles, wanted: ImageSelector<'_>) -> Result<LayoutResult, Problem> {
-    let Some(index) = index(shelf)? else {
+pub(super) fn take(files: &mut dyn ImageFiles, wanted: ImageSelector<'_>) -> Result<LayoutResult, Problem> {
+    let Some(index) = index(files)? else {
         return Ok(LayoutResult::Nothing);
     };
-    let saved = shelf.small("manifest.json")?.is_some();
-    let (descriptor, pinned) = match choose(shelf, &index, wanted) {
+    let saved = files.small("manifest.json")?.is_some();
+    let (descriptor, pinned) = match choose(files, &index, wanted) {
         Ok(chosen) => chosen,
         // The other document may identify the image, or else list the names.
         Err(_) if saved => return Ok(LayoutResult::Unfit),
         Err(problem) => return Err(problem),
     };
-    let (root, tree) = load(shelf, &descriptor)?;
+    let (root, tree) = load(files, &descriptor)?;
     let fit = tree.reach(root).iter().all(|manifest| manifest.fit());
     if saved && !fit {
         return Ok(LayoutResult::Unfit);
     }
-    match mismatched(shelf, &tree, root)? {
+    match mismatched(files, &tree, root)? {
         Some(_) if saved => return Ok(LayoutResult::Unfit),
-        Some((manifest, mismatch)) => return Err(mismatch.problem(shelf.what(), manifest)),
+        Some((manifest, mismatch)) => return Err(mismatch.problem(files.what(), manifest)),
         None => {}
     }
     if tree.whole.contains(&root) {
@@ -163,11 +163,11 @@ pub(super) fn take(shelf: &mut dyn ImageFiles, wanted: ImageSelector<'_>) -> Res
         }
     }
     let one = match &runnable[..] {
-        [] => return Err(not_whole(shelf, &tree)),
+        [] => return Err(not_whole(files, &tree)),
         [(one, _)] => *one,
         several => {
             // The engine names the one that runs here.
-            let config = chosen(shelf, wanted)?
+            let config = chosen(files, wanted)?
                 .map(|(saved, _)| saved.config)
                 .unwrap_or_default();
             let found = several.iter().find(|(digest, _)| {
@@ -175,7 +175,7 @@ pub(super) fn take(shelf: &mut dyn ImageFiles, wanted: ImageSelector<'_>) -> Res
                 held.is_some_and(|held| config.contains(&held.0.hex()))
             });
             let Some((one, _)) = found else {
-                return Err(not_whole(shelf, &tree));
+                return Err(not_whole(files, &tree));
             };
             let one = *one;
             let others = several.iter().filter(|(digest, _)| *digest != one);
@@ -211,25 +211,25 @@ fn config_of(manifest: &Manifest) -> Option<ConfigDigest> {
     }
 }
 
-fn index(shelf: &mut dyn ImageFiles) -> Result<Option<Index>, Problem> {
-    let Some(bytes) = shelf.small("index.json")? else {
+fn index(files: &mut dyn ImageFiles) -> Result<Option<Index>, Problem> {
+    let Some(bytes) = files.small("index.json")? else {
         return Ok(None);
     };
     serde_json::from_slice(&bytes)
         .map(Some)
-        .map_err(|error| invalid(shelf.what(), format!("index.json: {error}")))
+        .map_err(|error| invalid(files.what(), format!("index.json: {error}")))
 }
 
 /// Returns the selected descriptor, and its digest if a platform selected it.
 fn choose(
-    shelf: &mut dyn ImageFiles,
+    files: &mut dyn ImageFiles,
     index: &Index,
     wanted: ImageSelector<'_>,
 ) -> Result<(Descriptor, Option<Digest>), Problem> {
     let manifests = index.manifests.as_deref().unwrap_or_default();
     if manifests.is_empty() {
-        let problem = invalid(shelf.what(), "index.json lists no image");
-        return Err(if shelf.small("manifest.json")?.is_some() {
+        let problem = invalid(files.what(), "index.json lists no image");
+        return Err(if files.small("manifest.json")?.is_some() {
             problem.hint("it contains manifest.json: use docker-archive:FILE")
         } else {
             problem
@@ -243,44 +243,44 @@ fn choose(
             names: one.names().cloned().collect(),
             digest: one.digest.parse().ok(),
             platform: match &one.platform {
-                None if several => platform_below(shelf, one)?,
+                None if several => platform_below(files, one)?,
                 platform => platform.clone(),
             },
         });
     }
-    let choice = super::choice::choose(shelf.what(), &candidates, wanted)?;
+    let choice = super::choice::choose(files.what(), &candidates, wanted)?;
     match manifests.get(choice.position) {
         Some(one) => Ok((one.clone(), choice.pinned)),
-        None => Err(invalid(shelf.what(), "index.json lists no image")),
+        None => Err(invalid(files.what(), "index.json lists no image")),
     }
 }
 
 /// Returns the platform of the image behind a descriptor, from its config; `None` for an index.
-fn platform_below(shelf: &mut dyn ImageFiles, descriptor: &Descriptor) -> Result<Option<Platform>, Problem> {
+fn platform_below(files: &mut dyn ImageFiles, descriptor: &Descriptor) -> Result<Option<Platform>, Problem> {
     let Ok(digest) = descriptor.digest.parse::<Digest>() else {
         return Ok(None);
     };
-    let Some(bytes) = shelf.small(&name_of(digest))? else {
+    let Some(bytes) = files.small(&name_of(digest))? else {
         return Ok(None);
     };
-    let manifest = Manifest::parse(shelf.what(), Some(&descriptor.media_type), bytes);
+    let manifest = Manifest::parse(files.what(), Some(&descriptor.media_type), bytes);
     Ok(match manifest.map(|manifest| manifest.content) {
         Ok(Content::Image { config, .. }) if config.size <= CAP => {
-            let config = shelf.small(&name_of(config.digest))?;
+            let config = files.small(&name_of(config.digest))?;
             config.as_deref().and_then(platform_of)
         }
         _ => None,
     })
 }
 
-fn load(shelf: &mut dyn ImageFiles, descriptor: &Descriptor) -> Result<(ManifestDigest, Tree), Problem> {
-    let what = shelf.what().to_owned();
+fn load(files: &mut dyn ImageFiles, descriptor: &Descriptor) -> Result<(ManifestDigest, Tree), Problem> {
+    let what = files.what().to_owned();
     let root: ManifestDigest = descriptor
         .digest
         .parse()
         .map_err(|error| invalid(&what, format!("index.json: {error}")))?;
     let mut tree = Tree::default();
-    tree.load(shelf, root, Some(&descriptor.media_type), 0)?;
+    tree.load(files, root, Some(&descriptor.media_type), 0)?;
     Ok((root, tree))
 }
 
@@ -292,7 +292,7 @@ impl Tree {
     /// Reads a manifest and everything it names; returns true if all of it exists.
     pub(super) fn load(
         &mut self,
-        shelf: &mut dyn ImageFiles,
+        files: &mut dyn ImageFiles,
         digest: ManifestDigest,
         served_as: Option<&str>,
         depth: usize,
@@ -300,11 +300,11 @@ impl Tree {
         if self.manifests.contains_key(&digest) {
             return Ok(self.whole.contains(&digest));
         }
-        let what = shelf.what().to_owned();
+        let what = files.what().to_owned();
         if depth > DEPTH {
             return Err(invalid(&what, "its indexes refer to one another in a loop"));
         }
-        let Some(bytes) = shelf.small(&name_of(digest.0))? else {
+        let Some(bytes) = files.small(&name_of(digest.0))? else {
             self.lacking.push(format!("manifest {digest}"));
             return Ok(false);
         };
@@ -319,13 +319,13 @@ impl Tree {
         self.manifests.insert(digest, manifest.clone());
         let mut whole = true;
         for child in manifest.children() {
-            whole &= self.load(shelf, child.digest, None, depth + 1)?;
+            whole &= self.load(files, child.digest, None, depth + 1)?;
         }
         for blob in manifest.blobs() {
             if self.places.contains_key(&blob.digest) {
                 continue;
             }
-            if let Some(place) = shelf.blob(&name_of(blob.digest), blob.size)? {
+            if let Some(place) = files.blob(&name_of(blob.digest), blob.size)? {
                 self.places.insert(blob.digest, place);
             } else {
                 whole = false;

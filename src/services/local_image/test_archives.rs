@@ -19,7 +19,7 @@ use crate::services::registry::{Blob, BlobLocation, Content};
 /// Packs what is written to disk, for a destination that has the blobs in `present`.
 pub(super) struct Bench {
     pub(super) dir: tempfile::TempDir,
-    pub(super) packing: ImagePreparer,
+    pub(super) preparer: ImagePreparer,
     there: HashSet<Digest>,
     asked: Mutex<Vec<Digest>>,
 }
@@ -30,10 +30,10 @@ impl Bench {
         rustls::crypto::ring::default_provider().install_default().ok();
         let http = Http::new(Timeouts::scaled(1.0));
         let engines = Engines::from_env(&|_| None, &http);
-        let packing = ImagePreparer::new(engines, Some(dir.path().join("cache")));
+        let preparer = ImagePreparer::new(engines, Some(dir.path().join("cache")));
         Self {
             dir,
-            packing,
+            preparer,
             there: HashSet::new(),
             asked: Mutex::default(),
         }
@@ -70,7 +70,7 @@ impl Bench {
             let found: HashSet<Digest> = found.collect();
             Box::pin(async move { Ok(found) })
         };
-        self.packing
+        self.preparer
             .open(source, &[], &there, progress, &CancellationToken::new())
             .await
     }
@@ -586,7 +586,7 @@ async fn without_a_cache_nothing_stays_and_with_one_leftovers_go() {
         .unwrap();
     bench.tree(&image.legacy()).await.unwrap();
     assert!(!old.exists() && young.exists());
-    bench.packing.folder = None;
+    bench.preparer.folder = None;
     let packed = bench.tree(&image.legacy()).await.unwrap();
     let manifest = packed.image.manifest(packed.image.root()).unwrap();
     let Some(BlobLocation::File { path, .. }) = packed.image.place(manifest.blobs().nth(1).unwrap().digest)

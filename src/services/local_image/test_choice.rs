@@ -32,7 +32,7 @@ async fn open_for(bench: &Bench, text: &str, platforms: &[&str]) -> Result<Prepa
     };
     let cancel = CancellationToken::new();
     bench
-        .packing
+        .preparer
         .open(&source, &platforms, &nothing, &|_| {}, &cancel)
         .await
 }

@@ -50,7 +50,7 @@ impl Bench {
     }
 
     async fn open_until(&self, cancel: &CancellationToken) -> Result<PreparedImage, Problem> {
-        let packing = ImagePreparer::new(self.engine.engines(), Some(self.dir.path().to_path_buf()));
+        let preparer = ImagePreparer::new(self.engine.engines(), Some(self.dir.path().to_path_buf()));
         let there = |blobs: Vec<Blob>| -> futures_util::future::BoxFuture<'_, _> {
             *self.asked.lock().unwrap() += blobs.len();
             let digests = blobs.into_iter().map(|blob| blob.digest);
@@ -60,7 +60,7 @@ impl Bench {
         let source = LocalSource::DockerDaemon {
             image: "acme/img:v1".to_owned(),
         };
-        packing.open(&source, &[], &there, &|_| {}, cancel).await
+        preparer.open(&source, &[], &there, &|_| {}, cancel).await
     }
 
     fn spooled(&self) -> usize {

@@ -50,8 +50,8 @@ impl ArchiveCompression {
 pub(super) fn unpacked(
     what: &str,
     path: &Path,
-    spool: &LayerCache,
-    desk: &WorkerHandle,
+    cache: &LayerCache,
+    worker: &WorkerHandle,
 ) -> Result<Option<ScratchFile>, Problem> {
     let (mut file, length) = plain_file(path)?;
     let broken = |error: &io::Error| unreadable(what, error);
@@ -62,7 +62,7 @@ pub(super) fn unpacked(
         .map_err(|error| broken(&error))?;
     file.rewind().map_err(|error| broken(&error))?;
     let wrapping = ArchiveCompression::of(&head);
-    let watched = |file: File| MonitoredReader::new(file, desk.clone(), Some(length));
+    let watched = |file: File| MonitoredReader::new(file, worker.clone(), Some(length));
     let mut input: Box<dyn Read> = match wrapping {
         ArchiveCompression::None => return Ok(None),
         ArchiveCompression::Other(name, command) => return Err(other(what, name, command)),
@@ -79,10 +79,10 @@ pub(super) fn unpacked(
             Box::new(XzReader::new(BufReader::new(watched(file)), true))
         }
     };
-    let mut part = spool.part()?;
+    let mut part = cache.part()?;
     if let Err(error) = copy(&mut input, &mut part) {
         return Err(match part.failure() {
-            Some(error) => spool.unwritable(&error),
+            Some(error) => cache.unwritable(&error),
             None => broken(&error),
         });
     }

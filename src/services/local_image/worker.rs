@@ -79,17 +79,17 @@ impl ReadCount {
 /// A reader that counts, reports progress and can be stopped.
 pub(super) struct MonitoredReader<R> {
     pub(super) inner: R,
-    desk: WorkerHandle,
+    worker: WorkerHandle,
     total: Option<u64>,
     told: u64,
     seen: Arc<ReadCount>,
 }
 
 impl<R> MonitoredReader<R> {
-    pub(super) fn new(inner: R, desk: WorkerHandle, total: Option<u64>) -> Self {
+    pub(super) fn new(inner: R, worker: WorkerHandle, total: Option<u64>) -> Self {
         Self {
             inner,
-            desk,
+            worker,
             total,
             told: 0,
             seen: Arc::default(),
@@ -103,7 +103,7 @@ impl<R> MonitoredReader<R> {
 
 impl<R: Read> Read for MonitoredReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.desk.cancel.is_cancelled() {
+        if self.worker.cancel.is_cancelled() {
             return Err(io::Error::other("cancelled"));
         }
         let count = self.inner.read(buffer)?;
@@ -114,7 +114,7 @@ impl<R: Read> Read for MonitoredReader<R> {
         }
         if bytes - self.told >= STEP || (ended && self.told < bytes) {
             self.told = bytes;
-            self.desk.tell(PrepareProgress::Exporting {
+            self.worker.tell(PrepareProgress::Exporting {
                 bytes,
                 total: self.total,
             });

@@ -73,14 +73,14 @@ impl LayerMismatch {
 
 /// Refuses an image without layers whose config names some. Only configs of manifests without
 /// layers are read: no request is spent on any other image.
-pub(super) async fn check_layerless(shelf: &ManifestSource, manifests: &[Manifest]) -> Result<(), Problem> {
+pub(super) async fn check_layerless(source: &ManifestSource, manifests: &[Manifest]) -> Result<(), Problem> {
     for manifest in manifests {
         if let Content::Image { config, layers } = &manifest.content
             && layers.is_empty()
             && CONFIGS.contains(&config.media_type.as_str())
-            && let Some(mismatch) = LayerMismatch::of(&config.media_type, &shelf.config(config).await?, 0)
+            && let Some(mismatch) = LayerMismatch::of(&config.media_type, &source.config(config).await?, 0)
         {
-            return Err(mismatch.problem(&shelf.name(manifest.digest), manifest.digest));
+            return Err(mismatch.problem(&source.name(manifest.digest), manifest.digest));
         }
     }
     Ok(())

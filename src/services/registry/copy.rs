@@ -61,9 +61,9 @@ pub(super) async fn run(
         CopySource::Local(_) => format!("{} to {}", job.digest, job.destination),
     };
     let site = registries.endpoint(&job.destination)?;
-    let shelf = ManifestSource::of(registries, &job.source)?;
+    let source = ManifestSource::of(registries, &job.source)?;
     let chosen = tokio::select! {
-        chosen = choose(&registries.shared.cache, &shelf, job.digest, &job.cut) => chosen?,
+        chosen = choose(&registries.shared.cache, &source, job.digest, &job.cut) => chosen?,
         () = cancel.cancelled() => return Err(cancelled(&what)),
     };
     let digest = chosen.as_ref().map_or(job.digest, |root| root.digest);
@@ -72,21 +72,21 @@ pub(super) async fn run(
         ways = ways(registries, job, &site, &target) => ways?,
         () = cancel.cancelled() => return Err(cancelled(&what)),
     };
-    let shelf = match (&ways.source, &job.source) {
+    let source = match (&ways.source, &job.source) {
         // Manifests of an image that exists at the destination are read there: that spends no
         // pull.
-        (BlobSource::Registry(_), _) if ways.there => registries.shelf(ways.to.clone(), &job.destination),
+        (BlobSource::Registry(_), _) if ways.there => registries.source(ways.to.clone(), &job.destination),
         (BlobSource::Registry(access), CopySource::Registry(repository)) => {
-            registries.shelf(access.clone(), repository)
+            registries.source(access.clone(), repository)
         }
-        _ => shelf,
+        _ => source,
     };
     let manifests = tokio::select! {
-        manifests = gather(&shelf, digest, chosen) => manifests?,
+        manifests = gather(&source, digest, chosen) => manifests?,
         () = cancel.cancelled() => return Err(cancelled(&what)),
     };
     if !ways.there {
-        check_layerless(&shelf, &manifests).await?;
+        check_layerless(&source, &manifests).await?;
     }
     let blobs = unique(&manifests);
     let bytes: u64 = blobs.iter().map(|blob| blob.size).sum();
@@ -215,15 +215,15 @@ async fn move_blobs(
 }
 
 async fn gather(
-    shelf: &ManifestSource,
+    source: &ManifestSource,
     digest: ManifestDigest,
     chosen: Option<Manifest>,
 ) -> Result<Vec<Manifest>, Problem> {
     let root = match chosen {
         Some(root) => root,
-        None => shelf.manifest(digest).await?,
+        None => source.manifest(digest).await?,
     };
-    tree(shelf, root, true).await
+    tree(source, root, true).await
 }
 
 /// Holds how source and destination of a copy are accessed.

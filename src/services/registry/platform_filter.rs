@@ -16,8 +16,8 @@ pub(super) async fn cut(
     index: ManifestDigest,
     platforms: &[Platform],
 ) -> Result<Option<ManifestDigest>, Problem> {
-    let shelf = ManifestSource::of(registries, source)?;
-    let chosen = choose(&registries.shared.cache, &shelf, index, platforms).await?;
+    let source = ManifestSource::of(registries, source)?;
+    let chosen = choose(&registries.shared.cache, &source, index, platforms).await?;
     Ok(chosen.map(|manifest| manifest.digest))
 }
 
@@ -25,14 +25,14 @@ pub(super) async fn cut(
 /// manifest cache, so that it can be found by its digest alone.
 pub(super) async fn choose(
     cache: &ManifestCache,
-    shelf: &ManifestSource,
+    source: &ManifestSource,
     index: ManifestDigest,
     platforms: &[Platform],
 ) -> Result<Option<Manifest>, Problem> {
     if platforms.is_empty() {
         return Ok(None);
     }
-    let root = shelf.manifest(index).await?;
+    let root = source.manifest(index).await?;
     let children = root.children();
     if children.is_empty() {
         return Ok(None);
@@ -50,7 +50,7 @@ pub(super) async fn choose(
         {
             return Err(Problem::new(
                 ProblemKind::NotFound,
-                format!("{} has no platform {one}", shelf.name(index)),
+                format!("{} has no platform {one}", source.name(index)),
             )
             .hint("list its platforms with windlass resolve"));
         }
@@ -59,7 +59,7 @@ pub(super) async fn choose(
         return Ok(None);
     }
     if let [only] = kept[..] {
-        return shelf.manifest(only).await.map(Some);
+        return source.manifest(only).await.map(Some);
     }
     let made = smaller(&root, &kept)?;
     let entry = Entry {

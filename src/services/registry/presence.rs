@@ -107,9 +107,9 @@ async fn blobs_of(
     source: &CopySource,
     digest: ManifestDigest,
 ) -> Result<Vec<Blob>, Problem> {
-    let shelf = ManifestSource::of(registries, source)?;
-    let root = shelf.manifest(digest).await?;
-    Ok(unique(&tree(&shelf, root, true).await?))
+    let source = ManifestSource::of(registries, source)?;
+    let root = source.manifest(digest).await?;
+    Ok(unique(&tree(&source, root, true).await?))
 }
 
 async fn held(

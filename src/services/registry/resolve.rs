@@ -204,13 +204,13 @@ pub(super) struct Tree {
 /// Reads the manifest and everything below it, each once, children before those that name them,
 /// with `attestations` also attestations. All of it must exist.
 pub(super) async fn tree(
-    shelf: &ManifestSource,
+    source: &ManifestSource,
     root: Manifest,
     attestations: bool,
 ) -> Result<Vec<Manifest>, Problem> {
-    let name = shelf.name(root.digest);
+    let name = source.name(root.digest);
     let platforms = root.children().to_vec();
-    let Tree { manifests, missing } = tree_there(shelf, root, attestations).await?;
+    let Tree { manifests, missing } = tree_there(source, root, attestations).await?;
     if missing.is_empty() {
         return Ok(manifests);
     }
@@ -242,11 +242,11 @@ fn deleted(name: &str, children: &[Child], missing: &[MissingManifest]) -> Probl
 
 /// Reads as [`tree`] does, but lists what is missing.
 pub(super) async fn tree_there(
-    shelf: &ManifestSource,
+    source: &ManifestSource,
     root: Manifest,
     attestations: bool,
 ) -> Result<Tree, Problem> {
-    let name = shelf.name(root.digest);
+    let name = source.name(root.digest);
     let too_much = |what: String| {
         Problem::new(ProblemKind::Invalid, format!("{name} contains {what}"))
             .hint("it is not a runnable image: check who pushed it")
@@ -268,7 +268,7 @@ pub(super) async fn tree_there(
                 continue;
             }
             if let Some(known) = found.get(&child.digest) {
-                is_of_size(&shelf.name(child.digest), known, child.size)?;
+                is_of_size(&source.name(child.digest), known, child.size)?;
             } else if missing.iter().all(|gone| gone.digest != child.digest)
                 && asked.insert((child.digest, child.size))
             {
@@ -293,9 +293,9 @@ pub(super) async fn tree_there(
         }
         let read: Vec<Result<Manifest, MissingManifest>> = stream::iter(wanted)
             .map(|named| async move {
-                let name = shelf.name(named.digest);
+                let name = source.name(named.digest);
                 fits(&name, named.size)?;
-                let child = match shelf.manifest(named.digest).await {
+                let child = match source.manifest(named.digest).await {
                     Err(problem) if problem.kind == ProblemKind::NotFound => {
                         return Ok(Err(MissingManifest {
                             digest: named.digest,
@@ -388,11 +388,11 @@ pub(super) async fn resolve(
     let head = head_at(registries, &access, reference).await?;
     let head = head.ok_or_else(|| absent(reference))?;
     fits(&reference.to_string(), head.size)?;
-    let shelf = &registries.shelf(access, &reference.repository);
-    let root = shelf.manifest(head.digest).await?;
+    let source = &registries.source(access, &reference.repository);
+    let root = source.manifest(head.digest).await?;
     is_of_size(&reference.to_string(), &root, head.size)?;
     let media_type = root.media_type.clone();
-    let manifests = &tree(shelf, root, false).await?;
+    let manifests = &tree(source, root, false).await?;
     let platforms: Vec<Option<PlatformImage>> = stream::iter(order(head.digest, manifests))
         .map(|(digest, platform)| async move {
             let image = manifests.iter().find(|manifest| manifest.digest == digest);
@@ -403,7 +403,7 @@ pub(super) async fn resolve(
             };
             let platform = match platform {
                 Some(platform) => platform,
-                None => Config::parse(&shelf.config(blob).await?).platform(),
+                None => Config::parse(&source.config(blob).await?).platform(),
             };
             Ok::<_, Problem>(Some(platform_image(image, platform, blob)))
         })
