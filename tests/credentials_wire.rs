@@ -18,7 +18,7 @@ use windlass::services::charmhub::{EXPIRED, Login, Publisher, SignOnAnswer, Stor
 use windlass::services::credential_file::CredentialFile;
 use windlass::services::github::GitHubWriter;
 use windlass::services::http::Written;
-use windlass::services::sealed_box::sealed_box;
+use windlass::services::sealed_box::seal;
 
 async fn world(dir: &Path) -> World {
     drop(rustls::crypto::ring::default_provider().install_default());

@@ -15,7 +15,7 @@ use crate::domain::{
 use crate::journal::{Outcome, RunRecord};
 use crate::plan::{Content, Intent, Op, Step, UploadIntent, upload};
 use crate::run::Session;
-use crate::services::engine::Wanted;
+use crate::services::engine::DigestQuery;
 
 fn intent(wish: &UploadResource) -> Result<UploadIntent, Problem> {
     if wish.filepath.is_none() && !wish.arch.is_empty() {
@@ -38,7 +38,7 @@ fn intent(wish: &UploadResource) -> Result<UploadIntent, Problem> {
         }
         (None, Some(digest), None) => {
             // Rejected before any service is contacted.
-            Wanted::parse(digest)?;
+            DigestQuery::parse(digest)?;
             Content::Digest {
                 digest: digest.clone(),
             }

@@ -7,7 +7,7 @@ use crate::console::state::state;
 use crate::console::{Model, paths};
 use crate::domain::{CharmName, ResourceName, ResourceRevision, SanitizedText};
 use crate::plan::{UploadIntent, known_images};
-use crate::services::engine::Wanted;
+use crate::services::engine::DigestQuery;
 
 /// Names of the images that container engines of this machine have.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +99,7 @@ pub fn images(model: &Model, charm: &CharmName, resource: &ResourceName) -> Vec<
 
 /// Returns the newest revision that contains the image with this digest.
 pub(super) fn behind(model: &Model, intent: &UploadIntent, digest: &str) -> Option<ResourceRevision> {
-    let wanted = Wanted::parse(digest).ok()?;
+    let wanted = DigestQuery::parse(digest).ok()?;
     let facts = model.snapshot.charms.get(&intent.charm)?.value.as_ref()?;
     facts
         .resources

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::console::model::Setting;
 use crate::domain::{ImageSource, Problem, ProblemKind, ResourceName};
 use crate::plan::Content;
-use crate::services::engine::Wanted;
+use crate::services::engine::DigestQuery;
 
 /// Prefixes of references that contain a path of this machine.
 pub const WITH_PATH: [&str; 3] = ["oci", "oci-archive", "docker-archive"];
@@ -37,7 +37,7 @@ pub fn read(
         )
         .hint("write docker-archive: or oci-archive: before an archive, oci: before a directory")),
         None if is_path(text) => file(setting, resource, text),
-        _ if is_digits(text) => Wanted::parse(text).map(|digest| Content::Digest {
+        _ if is_digits(text) => DigestQuery::parse(text).map(|digest| Content::Digest {
             digest: digest.to_string(),
         }),
         _ => image(setting, text),

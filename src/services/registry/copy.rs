@@ -75,9 +75,11 @@ pub(super) async fn run(
     let source = match (&ways.source, &job.source) {
         // Manifests of an image that exists at the destination are read there: that spends no
         // pull.
-        (BlobSource::Registry(_), _) if ways.there => registries.source(ways.to.clone(), &job.destination),
+        (BlobSource::Registry(_), _) if ways.there => {
+            registries.manifest_source(ways.to.clone(), &job.destination)
+        }
         (BlobSource::Registry(access), CopySource::Registry(repository)) => {
-            registries.source(access.clone(), repository)
+            registries.manifest_source(access.clone(), repository)
         }
         _ => source,
     };

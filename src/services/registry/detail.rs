@@ -73,11 +73,11 @@ pub(super) async fn of_registry(
     let head = head_at(registries, &access, reference).await?;
     let head = head.ok_or_else(|| absent(reference))?;
     fits(&reference.to_string(), head.size)?;
-    let source = registries.source(access, &reference.repository);
-    let root = source.manifest(head.digest).await?;
+    let manifests = registries.manifest_source(access, &reference.repository);
+    let root = manifests.manifest(head.digest).await?;
     is_of_size(&reference.to_string(), &root, head.size)?;
     let moved = moved_tag(registries, reference, head.digest).await?;
-    let found = detail(&source, ImageSource::Registry(reference.clone()), root).await?;
+    let found = detail(&manifests, ImageSource::Registry(reference.clone()), root).await?;
     Ok(ImageDetail { moved, ..found })
 }
 
@@ -101,18 +101,18 @@ async fn moved_tag(
 
 /// Reads an image on this machine in detail. `source` is how it was named.
 pub async fn local_detail(source: &ImageSource, image: &LocalImage) -> Result<ImageDetail, Problem> {
-    let source = ManifestSource::Local(Arc::new(image.clone()), None);
-    let root = source.manifest(image.root()).await?;
-    detail(&source, source.clone(), root).await
+    let manifests = ManifestSource::Local(Arc::new(image.clone()), None);
+    let root = manifests.manifest(image.root()).await?;
+    detail(&manifests, source.clone(), root).await
 }
 
 async fn detail(
-    source: &ManifestSource,
+    stored: &ManifestSource,
     source: ImageSource,
     root: Manifest,
 ) -> Result<ImageDetail, Problem> {
     let (digest, media_type) = (root.digest, root.media_type.clone());
-    let Tree { manifests, missing } = tree_there(source, root, false).await?;
+    let Tree { manifests, missing } = tree_there(stored, root, false).await?;
     let by_digest: HashMap<ManifestDigest, &Manifest> = manifests
         .iter()
         .map(|manifest| (manifest.digest, manifest))
@@ -123,7 +123,7 @@ async fn detail(
             async move {
                 match image.map(|image| (image, &image.content)) {
                     Some((image, Content::Image { config, layers })) => {
-                        let text = source.config(config).await?;
+                        let text = stored.config(config).await?;
                         let named = layers_of(&config.media_type, &text);
                         let read = Config::parse(&text);
                         Ok(Some(one(image, platform, config, layers, read, named)))

@@ -18,7 +18,7 @@ use crate::domain::image::Reference;
 use crate::domain::{Problem, ProblemKind};
 
 /// Pushes manifests, children before their parents; the root is pushed under its tag, if any.
-pub(super) async fn settle(
+pub(super) async fn push_manifests(
     registries: &Registries,
     to: &ScopedEndpoint,
     job: &CopyJob,

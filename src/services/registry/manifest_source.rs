@@ -33,7 +33,7 @@ impl ManifestSource {
     pub(super) fn of(registries: &Registries, source: &CopySource) -> Result<Self, Problem> {
         match source {
             CopySource::Registry(repository) => {
-                Ok(registries.source(registries.endpoint(repository)?.pull(), repository))
+                Ok(registries.manifest_source(registries.endpoint(repository)?.pull(), repository))
             }
             CopySource::Local(image) => Ok(Self::Local(
                 Arc::clone(image),
@@ -109,7 +109,7 @@ impl ManifestSource {
 
 impl Registries {
     /// Returns a repository that is read with `access`.
-    pub(super) fn source(&self, access: ScopedEndpoint, repository: &Repository) -> ManifestSource {
+    pub(super) fn manifest_source(&self, access: ScopedEndpoint, repository: &Repository) -> ManifestSource {
         ManifestSource::Registry(self.clone(), access, repository.clone())
     }
 }

@@ -388,7 +388,7 @@ pub(super) async fn resolve(
     let head = head_at(registries, &access, reference).await?;
     let head = head.ok_or_else(|| absent(reference))?;
     fits(&reference.to_string(), head.size)?;
-    let source = &registries.source(access, &reference.repository);
+    let source = &registries.manifest_source(access, &reference.repository);
     let root = source.manifest(head.digest).await?;
     is_of_size(&reference.to_string(), &root, head.size)?;
     let media_type = root.media_type.clone();

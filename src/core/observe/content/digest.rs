@@ -5,7 +5,7 @@
 use crate::domain::{LocalSource, ManifestDigest, Problem, ProblemKind, Repository, SanitizedText, Snapshot};
 use crate::observe::Observer;
 use crate::plan::UploadIntent;
-use crate::services::engine::{Held, Wanted};
+use crate::services::engine::{DigestQuery, EngineImage};
 use crate::services::registry::Registries;
 
 /// Where an image was found.
@@ -25,9 +25,9 @@ impl Observer {
         registries: &Registries,
         repository: &Repository,
     ) -> Result<Found, Problem> {
-        let wanted = Wanted::parse(text)?;
+        let wanted = DigestQuery::parse(text)?;
         let (candidates, held) = match &wanted {
-            Wanted::Full(digest) => {
+            DigestQuery::Full(digest) => {
                 if registries
                     .head(&repository.at(ManifestDigest(*digest)))
                     .await?
@@ -37,7 +37,7 @@ impl Observer {
                 }
                 (Vec::new(), self.services.engines.find(&wanted).await)
             }
-            Wanted::Short(short) => {
+            DigestQuery::Short(short) => {
                 let mut held = self.services.engines.find(&wanted).await;
                 let mut candidates: Vec<ManifestDigest> = known
                     .iter()
@@ -89,7 +89,7 @@ pub(super) fn behind(snapshot: &Snapshot, intent: &UploadIntent) -> Vec<Manifest
         .collect()
 }
 
-fn ambiguous(short: &str, held: &[Held], known: &[ManifestDigest]) -> Problem {
+fn ambiguous(short: &str, held: &[EngineImage], known: &[ManifestDigest]) -> Problem {
     let mut problem = Problem::new(
         ProblemKind::NotFound,
         format!("{short} matches {} images", held.len() + known.len()),
@@ -104,7 +104,7 @@ fn ambiguous(short: &str, held: &[Held], known: &[ManifestDigest]) -> Problem {
     problem.hint("give all 64 digits")
 }
 
-fn nowhere(text: &str, wanted: &Wanted, repository: &Repository, engines: Option<Problem>) -> Problem {
+fn nowhere(text: &str, wanted: &DigestQuery, repository: &Repository, engines: Option<Problem>) -> Problem {
     let mut problem = Problem::new(
         ProblemKind::NotFound,
         format!(
@@ -126,7 +126,7 @@ fn nowhere(text: &str, wanted: &Wanted, repository: &Repository, engines: Option
             problem
         }
     };
-    if matches!(wanted, Wanted::Short(_)) {
+    if matches!(wanted, DigestQuery::Short(_)) {
         problem = problem.hint("a registry cannot be searched by short digest: give all 64 digits");
     }
     problem.hint("pull or build the image, or give its location with --from REFERENCE")
