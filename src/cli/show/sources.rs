@@ -64,7 +64,7 @@ fn charm_source(mut sources: Sources, view: View, snapshot: &Snapshot, charm: &C
         .filter(|_| view.reads(Source::Channels));
     let is_served = served.is_some_and(|rows| rows.value.is_some() && rows.problem.is_none());
     let published = snapshot.charms.get(charm).filter(|facts| {
-        view.reads(Source::Charms) && !(is_served && !facts.problem.as_ref().is_none_or(is_unanswered))
+        view.reads(Source::Charms) && (!is_served || facts.problem.as_ref().is_none_or(is_unanswered))
     });
     if let Some(facts) = published {
         sources = sources.add(charm.as_str(), facts);

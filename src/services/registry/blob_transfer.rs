@@ -373,7 +373,7 @@ impl Transfer<'_> {
                     asked = true;
                 }
                 ResumableSession::Stale(url) if self.to.site.check_redirect(&url).is_ok() => {
-                    self.abandon(url).await
+                    self.abandon(url).await;
                 }
                 _ => {}
             }
