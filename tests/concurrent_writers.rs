@@ -8,29 +8,13 @@ use crate::common;
 
 use std::os::unix::fs::PermissionsExt;
 
+use common::failing::{FAILURES, fault, impatient};
 use common::{Client, world, writes};
 use serde_json::{Value, json};
 use windlass::demo::World;
 
 const ENGINE: &str = "finos-legend-engine-k8s";
 const ALPINE: &str = "cfpb/regtech/sbl/alpine";
-/// How the first attempt of a write fails.
-const FAILURES: [&str; 8] = [
-    "action = 'refuse'",
-    "action = 'reset-before'",
-    "action = 'reset-after'",
-    "rate-limit = 1",
-    "status = 503",
-    "status = 500",
-    "status = 408",
-    "hang = 30",
-];
-
-fn fault(service: &str, method: &str, path: &str, nth: usize, failure: &str, meanwhile: &str) -> String {
-    format!(
-        "[[fault]]\nservice = '{service}'\nmethod = '{method}'\npath = '{path}'\nnth = {nth}\n{failure}\nmeanwhile = [{meanwhile}]\n"
-    )
-}
 
 /// Another client releases the engine with the image `resource` to latest/edge.
 fn released_elsewhere(resource: usize) -> String {
@@ -48,11 +32,6 @@ fn served(world: &World) -> Option<u64> {
         .iter()
         .find(|row| row["channel"] == "latest/edge" && row["revision"] == 50)?;
     row["resources"][0]["revision"].as_u64()
-}
-
-/// Returns a client that gives up on a hung request after a second.
-fn impatient(world: &World, dir: &std::path::Path) -> Client {
-    Client::new(world, dir).with("WINDLASS_TIMEOUT", "0.05")
 }
 
 fn outcome(document: &Value) -> &str {

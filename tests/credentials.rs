@@ -330,8 +330,7 @@ async fn after_a_rotation_every_command_names_the_same_next_expiry() {
     assert_eq!(next()["name"], "charmcraft@buildhost");
     client.run(&["credentials", "--fail-within", "14d"]).with(4);
     client.run(&["rotate", "--yes"]).with(0);
-    // The former token is still valid, but no secret holds it, as far as they were read since.
-    client.run(&["credentials"]).with(0);
+    // The former token is still valid, but no secret holds it.
     let after = next();
     assert_ne!(after["name"], "charmcraft@buildhost");
     let days = after["days_left"].as_i64().unwrap();

@@ -8,6 +8,7 @@ use crate::common;
 use std::path::Path;
 use std::time::Duration;
 
+use common::failing::{FAILURES, fault, impatient};
 use common::{BUNDLE_REPOSITORY, Client, world};
 use serde_json::{Value, json};
 use windlass::demo::World;
@@ -15,34 +16,7 @@ use windlass::demo::World;
 const DB: &str = "finos-legend-db-k8s";
 const SEED: &str = "legend-db-seed";
 const ENGINE: &str = "finos-legend-engine-k8s";
-/// How the first attempt of a write fails; `reset-after` is handled, and its answer is lost.
-const FAILURES: [&str; 8] = [
-    "action = 'refuse'",
-    "action = 'reset-before'",
-    "action = 'reset-after'",
-    "rate-limit = 1",
-    "status = 503",
-    "status = 500",
-    "status = 408",
-    "hang = 30",
-];
 const LOST: &str = "action = 'reset-after'";
-
-fn fault(service: &str, method: &str, path: &str, nth: usize, failure: &str, meanwhile: &str) -> String {
-    let meanwhile = if meanwhile.is_empty() {
-        String::new()
-    } else {
-        format!("meanwhile = [{meanwhile}]\n")
-    };
-    format!(
-        "[[fault]]\nservice = '{service}'\nmethod = '{method}'\npath = '{path}'\nnth = {nth}\n{failure}\n{meanwhile}"
-    )
-}
-
-/// Returns a client that gives up on a hung request after a second.
-fn impatient(world: &World, dir: &Path) -> Client {
-    Client::new(world, dir).with("WINDLASS_TIMEOUT", "0.05")
-}
 
 /// Runs a command and, if its outcome is unknown or a failure, resumes it; returns the document of
 /// the command and the last outcome.

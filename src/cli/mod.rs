@@ -208,7 +208,7 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
             ProblemKind::Usage,
             "this build of windlass has no demo environment",
         )
-        .hint("build it with its default features: without --no-default-features")),
+        .hint("install a build that has it: cargo install --locked --path .")),
         Some(Command::Status) => show::status(&process.session(global, output)?, output).await,
         Some(Command::Releases) => show::releases(&process.session(global, output)?, output).await,
         Some(Command::Charms) => show::charms(&process.session(global, output)?, output).await,

@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use super::actions::{ActionId, ActionSpec, Keymap, Part, Scope, page};
+use super::actions::{ActionId, ActionSpec, FeatureActions, Keymap, Scope, page};
 use super::panes::PaneSpec;
 use super::{
     components, dialogs, image, panes, promote, release, review, running, sign_in, tags, update, upload,
@@ -14,34 +14,34 @@ use crate::config::KeyWish;
 use crate::domain::Problem;
 
 /// The actions of every feature, in the order of the key page.
-pub static PARTS: &[&Part] = &[
-    &update::actions::PART,
-    &components::actions::PART,
-    &panes::actions::PART,
-    &panes::releases::actions::PART,
-    &panes::channels::actions::PART,
-    &panes::charms::actions::PART,
-    &panes::credentials::actions::PART,
-    &panes::activity::actions::PART,
-    &review::actions::PART,
-    &running::actions::PART,
-    &dialogs::actions::PART,
-    &sign_in::actions::PART,
-    &upload::actions::PART,
-    &tags::actions::PART,
-    &release::actions::PART,
-    &promote::actions::PART,
-    &workflows::actions::PART,
-    &image::actions::PART,
+pub static FEATURES: &[&FeatureActions] = &[
+    &update::actions::ACTIONS,
+    &components::actions::ACTIONS,
+    &panes::actions::ACTIONS,
+    &panes::releases::actions::ACTIONS,
+    &panes::channels::actions::ACTIONS,
+    &panes::charms::actions::ACTIONS,
+    &panes::credentials::actions::ACTIONS,
+    &panes::activity::actions::ACTIONS,
+    &review::actions::ACTIONS,
+    &running::actions::ACTIONS,
+    &dialogs::actions::ACTIONS,
+    &sign_in::actions::ACTIONS,
+    &upload::actions::ACTIONS,
+    &tags::actions::ACTIONS,
+    &release::actions::ACTIONS,
+    &promote::actions::ACTIONS,
+    &workflows::actions::ACTIONS,
+    &image::actions::ACTIONS,
 ];
 
 /// The panes, in the order of their numbers.
 pub static PANES: LazyLock<Vec<&'static PaneSpec>> =
-    LazyLock::new(|| PARTS.iter().filter_map(|part| part.pane).collect());
+    LazyLock::new(|| FEATURES.iter().filter_map(|part| part.pane).collect());
 
 /// Returns every action.
 pub fn all() -> impl Iterator<Item = &'static ActionSpec> {
-    PARTS.iter().flat_map(|part| part.actions)
+    FEATURES.iter().flat_map(|part| part.actions)
 }
 
 /// Returns the action with this id.
@@ -51,13 +51,13 @@ pub fn spec(id: ActionId) -> Option<&'static ActionSpec> {
 
 /// Returns the key page: every action with its default keys, as Markdown.
 pub fn key_page() -> String {
-    page::page(PARTS)
+    page::page(FEATURES)
 }
 
 impl Default for Keymap {
     /// Returns the keys of the action table.
     fn default() -> Self {
-        Self::of(PARTS)
+        Self::of(FEATURES)
     }
 }
 
@@ -67,13 +67,13 @@ impl Keymap {
     /// # Errors
     /// As [`Keymap::replace`].
     pub fn with(wishes: &[KeyWish]) -> Result<Self, Problem> {
-        Self::of(PARTS).replace(wishes)
+        Self::of(FEATURES).replace(wishes)
     }
 }
 
 impl Scope {
     /// Returns every scope that can be the narrowest one.
     pub fn narrowest() -> impl Iterator<Item = Self> {
-        super::actions::narrowest(PARTS)
+        super::actions::narrowest(FEATURES)
     }
 }

@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod client;
+pub mod failing;
 mod terminal;
 
 use std::collections::BTreeMap;

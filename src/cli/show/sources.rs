@@ -99,6 +99,9 @@ const fn is_missing(problem: &Problem) -> bool {
 }
 
 /// Returns true if the service did not answer, or not with what was requested.
-fn is_unanswered(problem: &Problem) -> bool {
-    problem.kind.exit_code() == ProblemKind::Service.exit_code()
+const fn is_unanswered(problem: &Problem) -> bool {
+    matches!(
+        problem.kind,
+        ProblemKind::Network | ProblemKind::Service | ProblemKind::RateLimited
+    )
 }

@@ -164,8 +164,7 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
         output.answer(&credential_line(facts, &snapshot));
     }
     // The line above shows the expiry of the token that windlass uses.
-    let is_shown =
-        |next: &Credential| next.facts.kind.as_str() == "charmhub" && next.role == CredentialRole::Own;
+    let is_shown = |next: &Credential| next.facts.token_kind.is_none() && next.role == CredentialRole::Own;
     if let Some(next) = next.filter(|next| snapshot.credential.value.is_none() || !is_shown(next)) {
         output.answer(&next_expiry_line(next, now));
     }

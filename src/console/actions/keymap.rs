@@ -12,7 +12,7 @@ use super::id::ActionId;
 use super::key::WRITTEN;
 use super::key::{Chord, Key};
 use super::scope::Scope;
-use super::spec::{ActionSpec, Part, narrowest};
+use super::spec::{ActionSpec, FeatureActions, narrowest};
 use crate::config::{KeyWish, Place};
 use crate::console::components::form;
 use crate::domain::problem::combined;
@@ -24,7 +24,7 @@ const ALIKE: f64 = 0.7;
 /// The keymap.
 #[derive(Clone)]
 pub struct Keymap {
-    parts: &'static [&'static Part],
+    parts: &'static [&'static FeatureActions],
     keys: BTreeMap<ActionId, Vec<Chord>>,
 }
 
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Keymap {
 
 impl Keymap {
     /// Returns the default keys of the actions in `parts`.
-    pub fn of(parts: &'static [&'static Part]) -> Self {
+    pub fn of(parts: &'static [&'static FeatureActions]) -> Self {
         let usual = |spec: &ActionSpec| spec.keys.iter().filter_map(|text| Chord::parse(text)).collect();
         let all = parts.iter().flat_map(|part| part.actions);
         Self {

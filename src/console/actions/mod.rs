@@ -23,5 +23,7 @@ pub use perform::{act, perform};
 pub(in crate::console) use scope::scopes;
 pub use scope::{Scope, ScopeSpec};
 pub(in crate::console) use spec::actions;
-pub use spec::{ActionSpec, Availability, Part, READ_ONLY, always, narrowest, online, online_unless};
+pub use spec::{
+    ActionSpec, Availability, FeatureActions, READ_ONLY, always, narrowest, online, online_unless,
+};
 pub use twin::twin;

@@ -1,11 +1,11 @@
 //! Renders the key page: every action with its default keys, as Markdown.
 
 use super::key::Chord;
-use super::spec::{ActionSpec, Part};
+use super::spec::{ActionSpec, FeatureActions};
 use crate::plan::Risk;
 
 /// Returns the page of `parts`, scope by scope.
-pub fn page(parts: &[&Part]) -> String {
+pub fn page(parts: &[&FeatureActions]) -> String {
     let mut out = String::new();
     for scope in parts.iter().flat_map(|part| part.scopes) {
         let all = parts.iter().flat_map(|part| part.actions);

@@ -74,7 +74,7 @@ impl ActionSpec {
 }
 
 /// Returns the scopes of `parts` that can be the narrowest one.
-pub fn narrowest(parts: &'static [&'static Part]) -> impl Iterator<Item = Scope> {
+pub fn narrowest(parts: &'static [&'static FeatureActions]) -> impl Iterator<Item = Scope> {
     let all = || parts.iter().flat_map(|part| part.scopes).copied();
     let wide =
         move |scope: Scope| scope == Scope::ALWAYS || all().any(|other| other.wider().contains(&scope));
@@ -83,7 +83,7 @@ pub fn narrowest(parts: &'static [&'static Part]) -> impl Iterator<Item = Scope>
 
 /// The actions of a feature, with the scopes that it declares.
 #[derive(Debug)]
-pub struct Part {
+pub struct FeatureActions {
     /// The scopes, in the order of the key page.
     pub scopes: &'static [Scope],
     /// The pane, if the feature is one.
@@ -133,7 +133,7 @@ macro_rules! actions {
         }
 
         /// The scopes and actions.
-        pub static PART: Part = Part {
+        pub static ACTIONS: FeatureActions = FeatureActions {
             scopes: &[$($declared),*],
             pane: actions!(@pane $($pane)?),
             actions: &[$(ActionSpec {

@@ -1,7 +1,7 @@
 //! Actions on whatever list, text or field is in front: moving, searching, copying, closing.
 
 use crate::console::actions::{
-    ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, scopes,
+    ActionId, ActionSpec, Availability, FeatureActions, Scope, ScopeSpec, actions, always, scopes,
 };
 use crate::console::components::{front, search};
 use crate::console::update::terminal;

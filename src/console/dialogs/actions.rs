@@ -1,7 +1,7 @@
 //! Actions of palette, help, texts, input fields and choices.
 
 use crate::console::actions::{
-    ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, online, scopes,
+    ActionId, ActionSpec, Availability, FeatureActions, Scope, ScopeSpec, actions, always, online, scopes,
 };
 use crate::console::components::Text;
 use crate::console::update::{search, terminal};

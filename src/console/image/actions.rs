@@ -3,7 +3,7 @@
 use super::update;
 use crate::console::Model;
 use crate::console::actions::{
-    ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, online, scopes,
+    ActionId, ActionSpec, Availability, FeatureActions, Scope, ScopeSpec, actions, online, scopes,
 };
 use crate::console::{image as images, panes};
 use crate::plan::Risk;

@@ -1,7 +1,7 @@
 //! Actions of every pane.
 
 use crate::console::actions::{
-    ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, scopes,
+    ActionId, ActionSpec, Availability, FeatureActions, Scope, ScopeSpec, actions, always, scopes,
 };
 use crate::console::effect::Effect;
 use crate::console::panes;

@@ -3,7 +3,7 @@
 use super::{fold, update};
 use crate::console::actions::READ_ONLY;
 use crate::console::actions::{
-    ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, scopes,
+    ActionId, ActionSpec, Availability, FeatureActions, Scope, ScopeSpec, actions, always, scopes,
 };
 use crate::console::components::front;
 use crate::console::review::{self, Review, ReviewKind};

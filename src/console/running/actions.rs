@@ -3,7 +3,7 @@
 use super::update;
 use crate::console::actions::READ_ONLY;
 use crate::console::actions::{
-    ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, online, scopes,
+    ActionId, ActionSpec, Availability, FeatureActions, Scope, ScopeSpec, actions, always, online, scopes,
 };
 use crate::console::live::State;
 use crate::console::running::Running;

@@ -3,7 +3,9 @@
 use super::{SignIn, update};
 use crate::console::Model;
 use crate::console::actions::READ_ONLY;
-use crate::console::actions::{ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, scopes};
+use crate::console::actions::{
+    ActionId, ActionSpec, Availability, FeatureActions, Scope, ScopeSpec, actions, scopes,
+};
 use crate::plan::Risk;
 
 use Availability::{Disabled, Enabled};

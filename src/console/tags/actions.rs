@@ -2,7 +2,7 @@
 
 use super::update;
 use crate::console::actions::{
-    ActionId, ActionSpec, Part, Scope, ScopeSpec, actions, always, online, scopes,
+    ActionId, ActionSpec, FeatureActions, Scope, ScopeSpec, actions, always, online, scopes,
 };
 use crate::plan::Risk;
 

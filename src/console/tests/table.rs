@@ -57,7 +57,7 @@ fn every_action_is_said_once_and_well() {
 
 #[test]
 fn scopes_have_titles_of_their_own_and_know_all_that_are_active_with_them() {
-    let all: Vec<Scope> = registry::PARTS
+    let all: Vec<Scope> = registry::FEATURES
         .iter()
         .flat_map(|part| part.scopes)
         .copied()

@@ -2,7 +2,7 @@
 
 use super::go::{new_workspace, open_help, open_palette, quit, quit_now};
 use crate::console::actions::{
-    ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, scopes,
+    ActionId, ActionSpec, Availability, FeatureActions, Scope, ScopeSpec, actions, always, scopes,
 };
 use crate::console::update::{go, terminal};
 use crate::console::{Model, tour};

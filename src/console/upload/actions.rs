@@ -2,7 +2,7 @@
 
 use super::{Upload, update};
 use crate::console::actions::{
-    ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, online, scopes,
+    ActionId, ActionSpec, Availability, FeatureActions, Scope, ScopeSpec, actions, online, scopes,
 };
 use crate::console::components::Dialog as _;
 use crate::console::{Model, tags, upload as uploads};

@@ -3,7 +3,7 @@
 use super::{form, job_log, update};
 use crate::console::Model;
 use crate::console::actions::{
-    ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, online, scopes,
+    ActionId, ActionSpec, Availability, FeatureActions, Scope, ScopeSpec, actions, online, scopes,
 };
 use crate::console::workflows::{self as flows, Workflows};
 use crate::plan::Risk;

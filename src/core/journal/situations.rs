@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Journal, Outcome, RunId, SubjectLocks};
-use crate::plan::{Intent, LaterChanges, Op, Plan, PublishIntent, RollbackIntent, RolledBack, Step, StepId};
+use crate::plan::{Intent, Op, Plan, PublishIntent, RollbackIntent, RolledBack, Step, StepId};
 
 /// A state of one run.
 pub struct Situation {
@@ -104,10 +104,7 @@ fn publish(day: u8) -> Intent {
 }
 
 fn rollback(of: &RunId) -> Intent {
-    Intent::Rollback(RollbackIntent {
-        of: RolledBack::Run(of.clone()),
-        later: LaterChanges::Refuse,
-    })
+    Intent::Rollback(RollbackIntent::new(RolledBack::Run(of.clone())))
 }
 
 /// Returns a plan that changes a charm of its own for each release.

@@ -151,22 +151,23 @@ impl Observer {
     }
 
     /// Reads secrets, sessions and logins, together with what the journal records about them.
-    pub(super) async fn read_books(&self, gathering: &Gathering<'_>) {
+    pub(super) async fn read_credentials(&self, gathering: &Gathering<'_>) {
+        let targets = self.read_lineage(gathering);
+        self.read_secrets(gathering, &targets, Detail::Listed).await;
+    }
+
+    /// Reads what the journal records about secrets; returns the secrets to read.
+    pub(super) fn read_lineage(&self, gathering: &Gathering<'_>) -> Targets {
         let mut known = Snapshot::default();
         self.remember(&mut known);
         let targets = self.secret_targets(&known);
         gathering.take(SourceUpdate::Lineage(known.lineage));
         gathering.take(SourceUpdate::Revocations(known.revocations));
-        self.read_secrets(gathering, &targets, Detail::Listed).await;
+        targets
     }
 
-    /// Reads the sessions of the store's account, together with what the journal records about the
-    /// secrets that hold their tokens.
+    /// Reads the sessions of the store's account.
     pub(super) async fn read_sessions(&self, gathering: &Gathering<'_>) {
-        let mut known = Snapshot::default();
-        self.remember(&mut known);
-        gathering.take(SourceUpdate::Lineage(known.lineage));
-        gathering.take(SourceUpdate::Revocations(known.revocations));
         gathering.take(SourceUpdate::Sessions(sessions(self).await));
         gathering.complete(Source::Sessions);
     }

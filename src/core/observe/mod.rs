@@ -276,10 +276,11 @@ impl Observer {
             tokio::join!(Box::pin(releases), Box::pin(store));
             Box::pin(self.read_images(scope, &gathering, early)).await;
         };
-        let books = async {
+        let credentials = async {
             if scope.reads(Source::Secrets) {
-                Box::pin(self.read_books(&gathering)).await;
+                Box::pin(self.read_credentials(&gathering)).await;
             } else if scope.reads(Source::Sessions) {
+                self.read_lineage(&gathering);
                 Box::pin(self.read_sessions(&gathering)).await;
             }
         };
@@ -288,7 +289,7 @@ impl Observer {
             images,
             Box::pin(self.read_marks(scope, &gathering)),
             Box::pin(self.read_accounts(scope, &gathering)),
-            books
+            credentials
         );
         gathering.change(|snapshot| self.date(snapshot));
         let snapshot = gathering.into_snapshot();

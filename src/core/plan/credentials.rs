@@ -159,12 +159,14 @@ pub fn with_unread_secrets(
     now: DateTime<Utc>,
 ) -> Vec<Credential> {
     let mut all = credentials(workspace, snapshot, now);
-    let targets: Vec<SecretTarget> = targets(workspace, snapshot);
-    if targets.is_empty()
-        || targets
-            .iter()
-            .any(|target| snapshot.has_read_secrets(&target.repository))
-    {
+    let tokens = workspace
+        .tokens
+        .iter()
+        .filter(|token| token.kind == TokenKind::Charmhub);
+    let is_known = |target: &SecretTarget| {
+        snapshot.has_read_secrets(&target.repository) || snapshot.written(target).is_some()
+    };
+    if tokens.flat_map(|token| &token.targets).all(is_known) {
         return all;
     }
     let known: Vec<&SessionId> = all.iter().filter_map(|one| one.facts.session.as_ref()).collect();

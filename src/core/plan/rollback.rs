@@ -195,18 +195,27 @@ fn in_order(workspace: &Workspace, parts: &mut [(Charm, &CharmFacts, Vec<Row>)])
     parts.sort_by_key(|(charm, ..)| place(&charm.name));
 }
 
-/// Removes the channels with a row that was changed since. Whole channels, because a channel
-/// release sets every base of its revision.
+/// Returns the channels with a row that was changed since. Whole channels, because a channel release
+/// sets every base of its revision.
+fn changed_channels(parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> BTreeSet<(CharmName, Channel)> {
+    let changed = |(charm, _, rows): &(Charm, &CharmFacts, Vec<Row>)| -> Vec<(CharmName, Channel)> {
+        let rows = rows.iter().filter(|row| row.changed_since);
+        rows.map(|row| (charm.name.clone(), row.channel.clone()))
+            .collect()
+    };
+    parts.iter().flat_map(changed).collect()
+}
+
+/// Removes the channels that were changed since.
 fn keep_changed(parts: &mut Vec<(Charm, &CharmFacts, Vec<Row>)>, left_out: &mut Vec<SanitizedText>) {
-    for (.., rows) in parts.iter_mut() {
-        let changed: Vec<&Row> = rows.iter().filter(|row| row.changed_since).collect();
+    let kept = changed_channels(parts);
+    for (charm, _, rows) in parts.iter_mut() {
         left_out.extend(
-            changed
-                .iter()
+            rows.iter()
+                .filter(|row| row.changed_since)
                 .map(|row| SanitizedText::new(format!("{}: kept", row.in_words()))),
         );
-        let kept: BTreeSet<Channel> = changed.iter().map(|row| row.channel.clone()).collect();
-        rows.retain(|row| !kept.contains(&row.channel));
+        rows.retain(|row| !kept.contains(&(charm.name.clone(), row.channel.clone())));
     }
     parts.retain(|(.., rows)| !rows.is_empty());
 }
@@ -250,16 +259,11 @@ fn changed_since(
         ),
     );
     // Without other channels it would change nothing; a run is settled by it all the same.
-    let rows = || {
-        parts
-            .iter()
-            .flat_map(|(charm, _, rows)| rows.iter().map(|row| (&charm.name, row)))
-    };
-    let kept: BTreeSet<(&CharmName, &Channel)> = rows()
-        .filter(|(_, row)| row.changed_since)
-        .map(|(charm, row)| (charm, &row.channel))
-        .collect();
-    let others = rows().any(|(charm, row)| !kept.contains(&(charm, &row.channel)));
+    let kept = changed_channels(parts);
+    let others = parts.iter().any(|(charm, _, rows)| {
+        let mut rows = rows.iter();
+        rows.any(|row| !kept.contains(&(charm.name.clone(), row.channel.clone())))
+    });
     if others || matches!(intent.of, RolledBack::Run(_)) {
         problem = problem.remedy(
             &[Remedy::KeepLaterChanges],

@@ -1,8 +1,9 @@
 //! Talks to GitHub's REST API on the shared HTTP client.
 //!
 //! Reads trees, blobs, refs, the account and the metadata of secrets, with `ETag`s so that an
-//! unchanged answer costs no quota. Every read uses the HTTP module's retry policy. Public things are read without a token. Only [`GitHubWriter`] changes
-//! anything, and a read-only session never constructs it.
+//! unchanged answer costs no quota. Every read uses the HTTP module's retry policy. Public things
+//! are read without a token. Only [`GitHubWriter`] changes anything, and a read-only session never
+//! constructs it.
 
 mod account;
 mod folder;
@@ -29,7 +30,7 @@ use backon::Retryable;
 use base64::Engine as _;
 use chrono::Utc;
 use reqwest::RequestBuilder;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, ETAG, HeaderMap, IF_NONE_MATCH};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -181,7 +182,8 @@ impl GitHub {
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, bearer(token)?);
         }
-        if let Some(etag) = etag {
+        // One that is damaged on disk only costs the whole answer.
+        if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
             request = request.header(IF_NONE_MATCH, etag);
         }
         Ok(request)

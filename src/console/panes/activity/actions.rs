@@ -2,7 +2,8 @@
 
 use crate::console::actions::Param;
 use crate::console::actions::{
-    ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, online_unless, scopes,
+    ActionId, ActionSpec, Availability, FeatureActions, Scope, ScopeSpec, actions, always, online_unless,
+    scopes,
 };
 use crate::console::panes::PaneId;
 use crate::console::panes::screen::{show_selected, to_pane};

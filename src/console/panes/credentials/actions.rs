@@ -2,7 +2,7 @@
 
 use crate::console::actions::Param;
 use crate::console::actions::{
-    ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, scopes,
+    ActionId, ActionSpec, Availability, FeatureActions, Scope, ScopeSpec, actions, always, scopes,
 };
 use crate::console::effect::Effect;
 use crate::console::panes::screen::to_pane;

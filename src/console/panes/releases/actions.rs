@@ -2,8 +2,8 @@
 
 use crate::console::actions::Param;
 use crate::console::actions::{
-    ActionId, ActionSpec, Availability, Part, Scope, ScopeSpec, actions, always, online, online_unless,
-    scopes,
+    ActionId, ActionSpec, Availability, FeatureActions, Scope, ScopeSpec, actions, always, online,
+    online_unless, scopes,
 };
 use crate::console::effect::Effect;
 use crate::console::panes::screen::to_pane;
