@@ -9,7 +9,7 @@ use crate::common;
 use std::os::unix::fs::PermissionsExt;
 
 use common::failing::{FAILURES, fault, impatient};
-use common::{Client, world, writes};
+use common::{world, writes};
 use serde_json::{Value, json};
 use windlass::demo::World;
 

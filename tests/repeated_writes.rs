@@ -5,7 +5,6 @@
 
 use crate::common;
 
-use std::path::Path;
 use std::time::Duration;
 
 use common::failing::{FAILURES, fault, impatient};

@@ -151,7 +151,7 @@ impl Observer {
     }
 
     /// Reads secrets, sessions and logins, together with what the journal records about them.
-    pub(super) async fn read_credentials(&self, gathering: &Gathering<'_>) {
+    pub(super) async fn read_secrets_and_sessions(&self, gathering: &Gathering<'_>) {
         let targets = self.read_lineage(gathering);
         self.read_secrets(gathering, &targets, Detail::Listed).await;
     }

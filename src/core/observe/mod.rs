@@ -278,7 +278,7 @@ impl Observer {
         };
         let credentials = async {
             if scope.reads(Source::Secrets) {
-                Box::pin(self.read_credentials(&gathering)).await;
+                Box::pin(self.read_secrets_and_sessions(&gathering)).await;
             } else if scope.reads(Source::Sessions) {
                 self.read_lineage(&gathering);
                 Box::pin(self.read_sessions(&gathering)).await;

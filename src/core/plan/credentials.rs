@@ -151,8 +151,8 @@ pub fn by_urgency<'c>(credentials: impl IntoIterator<Item = &'c Credential>) -> 
     all
 }
 
-/// Returns every known credential, and the sessions of the store that no credential names if
-/// secrets that windlass did not set were not read yet: they may hold the tokens of any session.
+/// Returns every known credential, and the sessions of the store that no credential names if a
+/// secret was not read yet: it may hold the token of any session.
 pub fn with_unread_secrets(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -163,10 +163,8 @@ pub fn with_unread_secrets(
         .tokens
         .iter()
         .filter(|token| token.kind == TokenKind::Charmhub);
-    let is_known = |target: &SecretTarget| {
-        snapshot.has_read_secrets(&target.repository) || snapshot.written(target).is_some()
-    };
-    if tokens.flat_map(|token| &token.targets).all(is_known) {
+    let mut targets = tokens.flat_map(|token| &token.targets);
+    if targets.all(|target| snapshot.has_read_secrets(&target.repository)) {
         return all;
     }
     let known: Vec<&SessionId> = all.iter().filter_map(|one| one.facts.session.as_ref()).collect();
