@@ -233,7 +233,7 @@ fn a_signal_ends_a_run_in_an_unread_terminal_and_a_resume_completes_it() {
         let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
         assert!(sent.success(), "{signal}");
         // "Within seconds": the store answers a write after 1.5.
-        let code = terminal.ends_unread(Duration::from_secs(15));
+        let code = terminal.exits_within(Duration::from_secs(15));
         assert_eq!(code, 130, "{signal}");
         assert!(terminal.is_in_line_mode(), "{signal}");
         drop(terminal);

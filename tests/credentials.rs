@@ -330,8 +330,8 @@ async fn after_a_rotation_every_command_names_the_same_next_expiry() {
     assert_eq!(next()["name"], "charmcraft@buildhost");
     client.run(&["credentials", "--fail-within", "14d"]).with(4);
     client.run(&["rotate", "--yes"]).with(0);
-    // The former token is still valid. That no secret holds it is known once they are read again:
-    // what windlass wrote is not shown as current before.
+    // The former token is still valid, and windlass treats a secret that it wrote as unread until it
+    // reads it again.
     client.run(&["credentials"]).with(0);
     let after = next();
     assert_ne!(after["name"], "charmcraft@buildhost");

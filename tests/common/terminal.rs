@@ -311,16 +311,16 @@ impl Terminal {
         }
     }
 
-    /// Waits for the exit of a program whose output is unread, at most for `limit`: one that does
-    /// not end fails the test and does not hang it.
+    /// Waits at most `limit` for the exit and returns the exit code. Reads no output. Panics if the
+    /// program is still running then.
     #[track_caller]
-    pub fn ends_unread(&mut self, limit: Duration) -> u32 {
+    pub fn exits_within(&mut self, limit: Duration) -> u32 {
         let end = Instant::now() + limit;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.exit_code();
             }
-            assert!(Instant::now() < end, "it did not end within {limit:?}");
+            assert!(Instant::now() < end, "still running after {limit:?}");
             // Polls, because the exit of a process is not signalled here.
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -337,15 +337,7 @@ impl Terminal {
     pub fn end(mut self) -> (u32, String) {
         let gone = self.read("its end", |_| false);
         assert!(!gone);
-        let end = Instant::now() + PATIENCE;
-        let code = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status.exit_code();
-            }
-            assert!(Instant::now() < end, "it gave the terminal up and did not end");
-            // Polls, because the exit of a process is not signalled here.
-            std::thread::sleep(Duration::from_millis(2));
-        };
+        let code = self.exits_within(PATIENCE);
         (code, String::from_utf8_lossy(&self.raw).into_owned())
     }
 
